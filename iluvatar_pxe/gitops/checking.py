@@ -15,6 +15,8 @@ from iluvatar_pxe.gitops.repository.git import end_group, end_of, last_line
 from iluvatar_pxe.host.owner import Owner
 
 _BACKLOG = 16
+_PAUSE_SECONDS = 1.0
+"""After it could not be started: where no descriptor is free, hooks that wait cannot be let go either."""
 _log = structlog.get_logger()
 
 
@@ -50,6 +52,7 @@ class Checking:
                 "fleet.checker", why=f"cannot be started: {error.strerror}", now="pushes take longer"
             )
             _let_go(listener)
+            await asyncio.sleep(_PAUSE_SECONDS)
             return
         try:
             assert process.stderr  # noqa: S101 - a pipe
@@ -117,7 +120,7 @@ async def _asked(listener: socket.socket) -> None:
 
 
 def _let_go(listener: socket.socket) -> None:
-    """Close the connections of all hooks that wait."""
-    with suppress(BlockingIOError):
+    """Close the connections of all hooks that wait, as far as there is a descriptor for each."""
+    with suppress(OSError):
         while True:
             listener.accept()[0].close()

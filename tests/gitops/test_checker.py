@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from support.git_site import NOTHING, hosted
 from support.repositories import Person, git
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops import checker as program
@@ -164,6 +166,24 @@ def test_it_has_no_more_memory_than_the_service(most: int, limit: int) -> None:
     )
     output = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert output == f"({limit}, {limit})\n"
+
+
+@pytest.mark.usefixtures("checking", "fleet")
+async def test_without_a_free_descriptor_it_goes_on_and_is_started_when_there_is_one() -> None:
+    _, most = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with capture_logs() as logs, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(SOCKET)
+        client.shutdown(socket.SHUT_WR)
+        free = os.dup(client.fileno())
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, most))
+        try:
+            await until(lambda: logs)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert logs[0]["why"] == "cannot be started: Too many open files"
+        assert await asyncio.to_thread(client.recv, 1) == b"", "a request that is none"
 
 
 def checkers(fleet: Path) -> list[int]:
