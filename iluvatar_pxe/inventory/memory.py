@@ -94,7 +94,7 @@ class Memory:
             machine = self._recognise(sighting, step, vouched=vouched, listed=listed)
         else:
             machine = self._heard(machine, step, listed)
-            self._repeats.keep(sighting, step.stage, machine, listed, vouched=vouched)
+            self._repeats.keep(sighting, step.stage, machine, listed, self.snapshot, vouched=vouched)
         is_sure = sighting.mac not in machine.unsure or sighting.mac in listed.macs
         if step.stage in DHCP and sighting.from_nowhere and is_sure:
             self._asked[machine.id] = self._clock()

@@ -1,6 +1,7 @@
 """Sightings that tell nothing new: firmware and iPXE ask the same again and again while they wait."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.machines.boots import Stage
@@ -15,30 +16,66 @@ MOST_REPEATS = 8192
 """Sightings remembered; the one that was not told for longest goes first, and is looked at anew."""
 
 
+_NEVER = -1
+
+
+class _Repeat(NamedTuple):
+    sighting: Sighting
+    machine: Machine
+    listed: tuple[str, ...]
+    """MACs that the fleet lists together with the sighting's."""
+    era: int
+    """In which nobody else turned out to be the one that speaks; ``_NEVER`` where that was not looked at."""
+    vouched: bool
+
+
 class Repeats:
     """Remembers sightings by which a machine was found to be as it was known, but for when it was seen."""
 
     def __init__(self) -> None:
-        self._known: Recent[tuple[str, Stage], tuple[Sighting, bool, Machine]] = Recent(MOST_REPEATS)
+        self._known: Recent[tuple[str, Stage], _Repeat] = Recent(MOST_REPEATS)
+        self._owners, self._twins = Snapshot().owners, Snapshot().twins
+        self._era = 0
+        """Counts how often MACs or hardware came to be of other machines."""
 
     def find(
         self, sighting: Sighting, stage: Stage, snapshot: Snapshot, listed: Listed, *, vouched: bool
     ) -> Machine | None:
         """Return the machine that a sighting is of, if it tells nothing new; None where that is to be found out."""
         last = self._known.get((sighting.mac, stage))
-        if last is None or last[:2] != (sighting, vouched):
+        if last is None or last.vouched != vouched or last.sighting != sighting:
             return None
+        if (last.era, last.listed) == (self._era_of(snapshot), listed.macs):
+            return last.machine if snapshot.by_id.get(last.machine.id) is last.machine else None
         machine = snapshot.machine(sighting.mac, listed.macs)
-        if machine is not last[2] or (vouched and not _is_alone(machine, sighting, snapshot, listed)):
+        if machine is not last.machine or (vouched and not _is_alone(machine, sighting, snapshot, listed)):
             return None
         return machine
 
     def keep(
-        self, sighting: Sighting, stage: Stage, machine: Machine, listed: Listed, *, vouched: bool
+        self,
+        sighting: Sighting,
+        stage: Stage,
+        machine: Machine,
+        listed: Listed,
+        snapshot: Snapshot | None = None,
+        *,
+        vouched: bool,
     ) -> None:
-        """Remember that the sighting tells nothing new of the machine as it is now; of invented ones there is no end."""
+        """Remember that the sighting tells nothing new of the machine as it is now; of invented ones there is no end.
+
+        ``snapshot``: in that one it was found, and so it is found again while nobody has other MACs or other hardware.
+        """
         if listed.macs or not machine.transient:
-            self._known.put((sighting.mac, stage), (sighting, vouched, machine))
+            era = self._era_of(snapshot) if snapshot else _NEVER
+            repeat = _Repeat(sighting, machine, listed.macs, era, vouched=vouched)
+            self._known.put((sighting.mac, stage), repeat)
+
+    def _era_of(self, snapshot: Snapshot) -> int:
+        if snapshot.owners is not self._owners or snapshot.twins is not self._twins:
+            self._owners, self._twins = snapshot.owners, snapshot.twins
+            self._era += 1
+        return self._era
 
 
 def _is_alone(machine: Machine, sighting: Sighting, snapshot: Snapshot, listed: Listed) -> bool:

@@ -70,8 +70,12 @@ class Journal:
         size: int = 0,
         milliseconds: float = 0.0,
         vouched: bool = False,
+        heard: bool = False,
     ) -> Machine:
-        """Record that a boot reached a stage because of this decision; return the machine as now known."""
+        """Record that a boot reached a stage because of this decision; return the machine as now known.
+
+        ``heard``: that the machine asks is taken in already, so that only what is new is recorded.
+        """
         plan = decision.plan
         is_script = stage in {Stage.SCRIPT, Stage.CONFIRM}
         chain = plan.chain if is_script and isinstance(plan, RunScript | ServePiFiles) else ""
@@ -82,6 +86,7 @@ class Journal:
             (plan.why, chain, size, milliseconds),
             plan=plan,
             vouched=vouched,
+            heard=heard,
         )
         if isinstance(plan, Hold) and plan.needs_somebody and decision.case.is_of_fleet:
             self._publish_held(machine, plan.why)
@@ -183,10 +188,14 @@ class Journal:
         *,
         plan: Plan | None = None,
         vouched: bool = False,
+        heard: bool = False,
     ) -> Machine:
         (sighting, known), (why, chain, size, milliseconds) = asked, told
+        was_said = known is not None and self._was_said(known, stage, detail)
+        if known and was_said and heard and known.reached >= stage:
+            return known
         listed = listed_with(sighting.mac, self._applied.fleet)
-        if known and self._was_said(known, stage, detail):
+        if was_said:
             return self._inventory.touch(sighting, stage, vouched=vouched, listed=listed)
         machine = self._inventory.observe(
             sighting,

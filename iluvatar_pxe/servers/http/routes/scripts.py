@@ -58,7 +58,7 @@ async def own_script(request: web.Request) -> web.Response:
     visit = visit_of(request)
     trust = visit.booter.hear(visit.sighting)
     decision = await visit.booter.settle(visit.sighting, trust.doubt)
-    return answer(request, visit, trust, decision, Stage.SCRIPT)
+    return answer(request, visit, trust, decision, Stage.SCRIPT, heard=True)
 
 
 def visit_of(request: web.Request) -> Visit:
@@ -89,9 +89,15 @@ _read_once = lru_cache(_MOST_REMEMBERED)(_read)
 
 
 def answer(
-    request: web.Request, visit: Visit, trust: Trust, decision: Decision, stage: Stage
+    request: web.Request,
+    visit: Visit,
+    trust: Trust,
+    decision: Decision,
+    stage: Stage,
+    *,
+    heard: bool = False,
 ) -> web.Response:
-    """Return the script that a decision is, with a ticket if it needs one, and record it."""
+    """Return the script that a decision is, with a ticket if it needs one, and record it; ``heard`` as in the journal."""
     booter, plan, machine = visit.booter, decision.plan, decision.case.machine
     text = booter.handout.script(decision, links_of(request), visit.client, doubt=trust.doubt)
     if not isinstance(plan, Shown):
@@ -101,7 +107,13 @@ def answer(
     if machine and trust.itself:
         milliseconds = (time.perf_counter() - visit.started) * 1000
         machine = booter.journal.served(
-            decision, stage, _what(plan), size=len(text), milliseconds=milliseconds, vouched=not trust.doubt
+            decision,
+            stage,
+            _what(plan),
+            size=len(text),
+            milliseconds=milliseconds,
+            vouched=not trust.doubt,
+            heard=heard,
         )
         if isinstance(plan, CountDown):
             request.app[COUNTDOWNS].start(machine.id, machine.generation, plan.seconds)
