@@ -4,9 +4,11 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from iluvatar_pxe.boot.chains.menu import OWN
 from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript, ShowMenu
+from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.fleet.models import LocalMethod
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
@@ -29,8 +31,20 @@ _LOST_SECONDS = 300
 _MOST_LINKS = 64
 """Addresses of this host for which the first scripts are remembered."""
 
+_MOST_SCRIPTS = 1024
+"""Machines whose script is remembered, without its ticket; the one whose was made longest ago goes first."""
+_ANY_TICKET = "TICKET--" * 6
+"""Stands for a machine's ticket in what is remembered, and is as long."""
+
 Shown = RunScript | BootLocal | Hold | CountDown | ShowMenu
 """Plans that are an iPXE script."""
+
+
+class _Made(NamedTuple):
+    asked: tuple[str, str, tuple[str, ...], Mapping[str, object], Links, bool]
+    """The plan's template, name, notes and values, the links, and whether there are other daemons."""
+    pieces: tuple[str, ...]
+    """The script, cut where the URL with its ticket belongs."""
 
 
 class Scripts:
@@ -41,6 +55,7 @@ class Scripts:
         self._environment.filters |= {"on_screen": on_screen, "on_lines": on_lines}
         self._template = lru_cache(len(templates))(self._environment.get_template)
         self._first_script = lru_cache(_MOST_LINKS)(self._make_first_script)
+        self._made: Recent[str, _Made] = Recent(_MOST_SCRIPTS)
 
     def first_script(self, links: Links, *, network: bool) -> str:
         """Return the script any iPXE runs first; it tells who the machine is and chains to ``/ipxe``.
@@ -92,15 +107,25 @@ class Scripts:
             )
         if isinstance(plan, BootLocal):
             return self._render("local.ipxe", links, name=plan.name, method=_method(plan, sighting))
-        return self._render(
+        asked = plan.template, plan.name, plan.notes, plan.values, links, others
+        made = self._made.get(sighting.mac)
+        if made is None or made.asked != asked:
+            made = _Made(asked, self._cut(plan, links, others=others))
+            self._made.put(sighting.mac, made)
+        return links.config(ticket).join(made.pieces)
+
+    def _cut(self, plan: RunScript, links: Links, *, others: bool) -> tuple[str, ...]:
+        config = links.config(_ANY_TICKET)
+        text = self._render(
             plan.template,
             links,
             name=plan.name,
-            config=links.config(ticket),
+            config=config,
             notes=plan.notes,
             others=others,
             **plan.values,
         )
+        return tuple(text.split(config))
 
     def _make_first_script(self, links: Links, network: bool) -> str:  # noqa: FBT001 - a cache's key
         return self._render("boot.ipxe", links, network=network)

@@ -129,6 +129,14 @@ def test_each_boot_has_a_ticket_of_its_own(served: Web) -> None:
     assert second.replace(ticket_of(second), ticket_of(first)) == first
 
 
+def test_no_ticket_is_remembered_with_the_script(served: Web) -> None:
+    ticket = ticket_of(script(served))
+    remembered = served.booter.handout.scripts._made.get(MAC)
+    assert remembered
+    assert len(remembered.pieces) == 2
+    assert ticket not in repr(remembered)
+
+
 def test_a_stranger_who_asks_the_same_gets_no_ticket_and_nothing_of_it_stays(served: Web) -> None:
     before = script(served)
     assert ticket_of(before) not in served.get_from(STRANGER, ASKED).text
