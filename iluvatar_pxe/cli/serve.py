@@ -33,8 +33,11 @@ from iluvatar_pxe.spans import span
 THREAD_GRACE = 1.0
 """Seconds that a thread gets to end its last read of a file."""
 
-SWITCH_SECONDS = 0.0005
-"""For how long a thread that computes, such as the recorder's, keeps the event loop from answering: Python's own is 5 ms."""
+SWITCH_SECONDS = 0.0001
+"""For how long a thread that computes, such as the recorder's, keeps the event loop from answering: Python's own is 5 ms.
+
+Each system call for an answer may cost that: whoever makes one lets go of the interpreter's lock.
+"""
 
 DESCRIPTORS = 8192
 """Open at once: a connection or a transfer each. Many systems allow a process 1024 unless it asks for more."""

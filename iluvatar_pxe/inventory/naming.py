@@ -18,6 +18,9 @@ class Naming:
         self._changed = changed
         self._latest: dict[IPv4Address, UUID] = {}
         """By address, the machine there that was heard of last."""
+        self._owners, self._twins = Snapshot().owners, Snapshot().twins
+        self._alone: set[tuple[UUID, tuple[str, ...]]] = set()
+        """Machines, with the NICs of their files, in whose place there is no other, while those two are the same."""
 
     def put(self, before: Machine | None, machine: Machine) -> None:
         """Take in what a machine is now, and what it was."""
@@ -30,11 +33,19 @@ class Naming:
         if not is_same:
             self._changed.tell()
 
-    def heard(self, machine: Machine, listed: Iterable[str], snapshot: Snapshot) -> None:
+    def heard(self, machine: Machine, listed: tuple[str, ...], snapshot: Snapshot) -> None:
         """Take in that a machine was heard of once more; ``listed`` are the NICs of its file."""
-        self.put(machine, machine)
-        rivals = (snapshot.owners.get(mac, machine.id) for mac in listed)
-        if any(one != machine.id for one in rivals) or len(snapshot.ids_with(machine)) > 1:
+        if machine.address:
+            self.put(machine, machine)
+        if snapshot.owners is not self._owners or snapshot.twins is not self._twins:
+            self._owners, self._twins = snapshot.owners, snapshot.twins
+            self._alone.clear()
+        place = machine.id, listed
+        if place in self._alone:
+            return
+        if _is_alone(machine, listed, snapshot):
+            self._alone.add(place)
+        else:
             self._changed.tell()
 
     def remove(self, machine: Machine | None) -> None:
@@ -52,6 +63,11 @@ class Naming:
     def _leave(self, machine: Machine) -> None:
         if machine.address and self._latest.get(machine.address) == machine.id:
             del self._latest[machine.address]
+
+
+def _is_alone(machine: Machine, listed: Iterable[str], snapshot: Snapshot) -> bool:
+    rivals = (snapshot.owners.get(mac, machine.id) for mac in listed)
+    return all(one == machine.id for one in rivals) and len(snapshot.ids_with(machine)) <= 1
 
 
 def _named_by(machine: Machine) -> tuple[object, ...]:

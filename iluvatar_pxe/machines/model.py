@@ -244,7 +244,7 @@ class Snapshot:
         ):
             before, now = hardware_of(old) if old else None, hardware_of(machine)
             twins = _joined(_left(twins, before, machine.id), now, machine.id)
-        return replace(self, by_id=self.by_id.insert(machine.id, machine), owners=owners, twins=twins)
+        return type(self)(self.by_id.insert(machine.id, machine), owners, twins)
 
     def without(self, machine_id: UUID) -> Self:
         """Return the snapshot without this machine."""
