@@ -12,6 +12,7 @@ from typing import Any
 
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, RequestT, request_of, target_of
 from iluvatar_pxe.cli import remote
+from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UntoldError, UsageError
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.machines.fingerprint import plain_text
@@ -68,7 +69,8 @@ def ask_or_lock(settings: Settings, request: Request) -> CommandResult | None:
     answer = _ask(settings, request)
     if answer is not None:
         return answer
-    import_module(_ALONE)  # before the lock, for which other commands do not wait long
+    with quickly():
+        import_module(_ALONE)  # before the lock, for which other commands do not wait long
     deadline = time.monotonic() + LOCK_SECONDS
     while not _lock(settings, deadline):
         time.sleep(_PAUSE)

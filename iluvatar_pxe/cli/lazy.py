@@ -3,11 +3,7 @@
 All modules together take seconds of a Raspberry Pi's processor.
 """
 
-import gc
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -17,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from iluvatar_pxe.cli.group import Group
+from iluvatar_pxe.cli.quickly import quickly
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Entry:
 
     def load(self) -> TyperCommand | TyperGroup:
         """Import it."""
-        with _quickly():
+        with quickly():
             thing = getattr(import_module(self.module), self.place.partition(":")[2])
         app = typer.Typer(rich_markup_mode=None)
         if isinstance(thing, typer.Typer):
@@ -53,31 +50,6 @@ class Entry:
         if not isinstance(command, TyperCommand | TyperGroup):
             raise TypeError(f"{self.place} is no command")
         return command
-
-
-@contextmanager
-def _quickly() -> Iterator[None]:
-    """Import without what takes longest, and is of no use."""
-    gc.disable()  # modules stay: looking for garbage among them, now or later, took a fifth of the time
-    missing = [name for name in _UNUSED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type] # as if they were not installed
-    environment = {name: os.environ.get(name) for name in _AUTHORITIES}
-    os.environ.update(dict.fromkeys(_AUTHORITIES, os.devnull))
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-        for name in missing:
-            del sys.modules[name]
-        for name, value in environment.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-_UNUSED = ("rich", "greenlet")
-"""structlog loads them where they are installed: to show exceptions with colours, and to keep greenlets apart."""
-_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""aiohttp reads them all when it is imported, for clients that say nothing of whom they trust: here all do."""
 
 
 class LazyGroup(Group):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.daemon import Daemon
+from support.daemon import Daemon, loopback_settings, write_settings
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -54,6 +54,7 @@ ANSWERED = (
     "plan 52:54:00:00:00:01",
 )
 """What a daemon does for whoever asks."""
+ALONE = ("enrol status", "machines list", "machines show 52:54:00:00:00:01", "plan 52:54:00:00:00:01")
 MOST = {"--help": 45, "machines list": 150}
 """Modules that a command may load besides Python's own, a few more than it does."""
 _PROBE = f"""
@@ -90,6 +91,13 @@ def test_what_a_daemon_answers_loads_nothing_of_a_daemon(tmp_path: Path) -> None
     with Daemon(tmp_path):
         loaded = {words: _loaded(words, "--config", str(tmp_path / "config.toml")) for words in ANSWERED}
     assert {words: names for words, names in loaded.items() if names} == {}
+
+
+def test_without_a_daemon_nothing_is_loaded_for_colours(tmp_path: Path) -> None:
+    write_settings(tmp_path / "config.toml", loopback_settings(tmp_path))
+    loaded = {words: _loaded(words, "--config", str(tmp_path / "config.toml")) for words in ALONE}
+    assert {words: "rich" in names for words, names in loaded.items()} == dict.fromkeys(ALONE, False)
+    assert all("sqlalchemy" in names for names in loaded.values())
 
 
 def test_the_tables_are_what_the_commands_say() -> None:

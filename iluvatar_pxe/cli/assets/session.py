@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
 from iluvatar_pxe.cli.daemon import ask_or_lock, ask_running
+from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.host.owner import Owner, acting_as
 from iluvatar_pxe.settings.model import Settings
 
@@ -34,7 +35,8 @@ async def session(settings: Settings, *, runs: bool) -> AsyncIterator[Session]:
     if runs:
         yield Session(lambda request: asyncio.to_thread(ask_running, settings, request), runs=True)
         return
-    from iluvatar_pxe.cli.assets.alone import requests_without_daemon  # noqa: PLC0415 - imports nearly the whole daemon
+    with quickly():
+        from iluvatar_pxe.cli.assets.alone import requests_without_daemon  # noqa: PLC0415 - imports nearly the whole daemon
 
     with acting_as(Owner.of(settings.state_directory)):
         async with requests_without_daemon(settings) as ask:

@@ -11,6 +11,7 @@ from iluvatar_pxe.admin.requests.machines import ListMachines, ShowMachines
 from iluvatar_pxe.cli.daemon import answer_or_none, ask_running
 from iluvatar_pxe.cli.machines.listing import lines_of_pages
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_list, terminal_width, watch_lines
 from iluvatar_pxe.errors import UsageError
@@ -48,7 +49,8 @@ def _pages(settings: Settings, request: ListMachines | ShowMachines) -> Iterator
     """Yield what the daemon answers, page by page, or all in one that is read where none tells."""
     answer = answer_or_none(settings, request)
     if answer is None:
-        from iluvatar_pxe.cli.machines.recorded import recorded  # noqa: PLC0415 - opens the database
+        with quickly():
+            from iluvatar_pxe.cli.machines.recorded import recorded  # noqa: PLC0415 - opens the database
 
         answer = recorded(settings, request)
     yield answer

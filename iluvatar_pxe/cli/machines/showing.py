@@ -11,6 +11,7 @@ from iluvatar_pxe.cli.daemon import answer_or_none, checked
 from iluvatar_pxe.cli.machines.options import Name
 from iluvatar_pxe.cli.machines.page import page_lines
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
+from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json, terminal_width
 from iluvatar_pxe.settings.model import Settings
@@ -35,7 +36,8 @@ def show(
 def _page(settings: Settings, request: ShowMachine) -> Data:
     answer = answer_or_none(settings, request)
     if answer is None:
-        from iluvatar_pxe.cli.machines.recorded import recorded_machine  # noqa: PLC0415 - opens the database
+        with quickly():
+            from iluvatar_pxe.cli.machines.recorded import recorded_machine  # noqa: PLC0415 - opens the database
 
         return recorded_machine(settings, request)
     return answer

@@ -9,6 +9,7 @@ from iluvatar_pxe.admin.requests.machines import BootFirmware, ShowPlan
 from iluvatar_pxe.cli.daemon import answer_or_none, checked
 from iluvatar_pxe.cli.options import ConfigOption, JsonOption
 from iluvatar_pxe.cli.plan.page import page_lines
+from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.cli.running import settings_of_daemon
 from iluvatar_pxe.cli.tables import say, say_json
 from iluvatar_pxe.settings.model import Settings
@@ -53,7 +54,8 @@ def plan(
 def _plan(settings: Settings, request: ShowPlan) -> Data:
     answer = answer_or_none(settings, request)
     if answer is None:
-        from iluvatar_pxe.cli.plan.alone import plan_alone  # noqa: PLC0415 - imports nearly the whole daemon
+        with quickly():
+            from iluvatar_pxe.cli.plan.alone import plan_alone  # noqa: PLC0415 - imports nearly the whole daemon
 
         return plan_alone(settings, request)
     return {key: value for key, value in answer.items() if key != "last"}
