@@ -1,34 +1,37 @@
-"""Which NIC has an address: the kernel's neighbour table, queried by netlink."""
+"""Which NIC has an address: the kernel's neighbour table, queried by ioctl."""
 
 import errno
-import os
+import fcntl
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.host.own_nics import own_macs
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.wire.arp_table import (
+    SIOCGARP,
+    SIOCGIFINDEX,
+    decode_answer,
+    decode_index,
+    encode_index_question,
+    encode_question,
+)
 from iluvatar_pxe.wire.mac import format_mac, parse_mac
-from iluvatar_pxe.wire.netlink import KNOWN, LONGEST_ANSWER, Neighbour, decode_answer, encode_question
 
-_NON_BLOCKING_RAW = socket.SOCK_RAW | socket.SOCK_NONBLOCK
 _MOST_CARDS = 1024
 """Link addresses of which it is remembered how they are written."""
-_NOT_THERE = {errno.ENOENT, errno.ENODEV}
+_NOT_THERE = {errno.ENXIO, errno.ENODEV}
 """The kernel's words for an address that it has not heard of, and for an interface that is gone (``InterfaceWatch``)."""
 
 
 class Neighbours:
-    """Asks the kernel, which answers within ``send``: nothing here waits."""
+    """Asks the kernel, which answers at once: nothing here waits."""
 
     def __init__(self) -> None:
         self._served: Sequence[Interface] = ()
         self._socket: socket.socket | None = None
-        self._sequence = 0
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
         """Count only what is heard on these interfaces, from now on."""
@@ -66,43 +69,26 @@ class Neighbours:
 
     def _mac_on(self, interface: Interface, address: IPv4Address) -> str | None:
         try:
-            neighbour = self._ask_twice(address, interface.index)
-        except (OSError, WireError) as error:
-            self.close()
-            complain("neighbours.failed", interface=interface.name, address=str(address), why=str(error))
+            octets = self._ask(interface, address)
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                complain("neighbours.failed", interface=interface.name, address=str(address), why=str(error))
             return None
-        return _usable_mac(neighbour) if neighbour else None
+        return _mac(octets) if octets else None
 
-    def _ask_twice(self, address: IPv4Address, index: int) -> Neighbour | None:
-        """Ask, and once more on a new socket where the old one is out of step (ENOBUFS, a late answer)."""
-        with suppress(OSError, WireError):
-            return self._ask(address, index)
-        self.close()
-        return self._ask(address, index)
-
-    def _ask(self, address: IPv4Address, index: int) -> Neighbour | None:
+    def _ask(self, interface: Interface, address: IPv4Address) -> bytes | None:
+        """Return a MAC; raises OSError. An interface that has taken over another one's name is not asked."""
         if self._socket is None:
-            self._socket = socket.socket(socket.AF_NETLINK, _NON_BLOCKING_RAW, socket.NETLINK_ROUTE)
-        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        self._socket.send(encode_question(address, index, self._sequence))
-        answer = decode_answer(self._socket.recv(LONGEST_ANSWER))
-        if answer.sequence != self._sequence:
-            raise WireError("an answer to an earlier question")
-        if answer.errno and answer.errno not in _NOT_THERE:
-            raise OSError(answer.errno, os.strerror(answer.errno))
-        return answer.neighbour
-
-
-def _usable_mac(neighbour: Neighbour) -> str | None:
-    """Return one machine's MAC that the kernel is sure of, else None."""
-    if not neighbour.state & KNOWN:
-        return None
-    return _mac(neighbour.link_address)
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        index = fcntl.ioctl(self._socket, SIOCGIFINDEX, encode_index_question(interface.name))
+        if decode_index(index) != interface.index:
+            return None
+        return decode_answer(fcntl.ioctl(self._socket, SIOCGARP, encode_question(address, interface.name)))
 
 
 @lru_cache(_MOST_CARDS)
 def _mac(octets: bytes) -> str | None:
     try:
         return parse_mac(format_mac(octets))
-    except ValueError:  # not six octets, or a group's address
+    except ValueError:  # a group's address
         return None
