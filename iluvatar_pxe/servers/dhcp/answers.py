@@ -48,9 +48,9 @@ class Answers:
             return reply.with_data(_answer_to(data, reply.data))
         result = respond(data, arrival, self._decide, self._permits)
         if isinstance(result, Reply) and _may_be_kept(result.decision.case):
-            basis = self._basis(result.decision.case.sighting)
-            self._follow(basis.fleet)
-            self._known.put(key, (result, basis, arrival.links))
+            case = result.decision.case  # what is looked up now may be of an earlier moment of this turn
+            self._follow(case.fleet)
+            self._known.put(key, (result, Basis(case.machine, case.fleet, case.context), arrival.links))
         return result
 
     def clear(self) -> None:

@@ -178,13 +178,13 @@ class DhcpServer:
     def _take_turn(self) -> None:
         """Do a turn's work, then let the other servers have theirs."""
         loop = asyncio.get_running_loop()
+        self._contexts.clear()
         turn = deque(self._intake.turn())
         self._next_turn = loop.call_soon(self._take_turn) if self._intake else None
         try:
             while turn:
                 turn.popleft()()
         finally:
-            self._contexts.clear()
             for work in turn:  # one that fails keeps no other from its turn
                 loop.call_soon(work)
 

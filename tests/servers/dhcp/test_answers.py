@@ -224,6 +224,20 @@ def test_no_answer_names_an_address_that_the_interface_had(
         assert decode(reply.data).siaddr == links.address
 
 
+def test_an_answer_is_known_by_what_it_was_decided_by(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.apply(FLEETS[2])
+    data, context = encode(discover(7)), bench.booters.real.context()
+    bench.ask(data)
+    bench.store.ready = READY - {"ipxe/snponly.efi"}
+    with monkeypatch.context() as turn:  # which looked that up before it changed
+        turn.setattr(
+            bench.answers, "_basis", lambda sighting: bench.booters.real.basis(sighting.mac, context)
+        )
+        bench.ask(data)
+    bench.store.ready = READY
+    assert isinstance(bench.ask(data), Reply)
+
+
 def test_a_long_message_is_answered_and_not_remembered(bench: Bench) -> None:
     long = CAPTURED[0].ljust(2000, b"\0")
     for _ in range(3):
