@@ -20,7 +20,8 @@ from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directiv
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MOST_UNSURE = 8
-_NO_DIRECTIVE = Directive()
+_NO_DIRECTIVE, _NO_ATTEMPTS, _NO_REPORT, _NO_SEED = Directive(), Attempts(), Report(), Seed()
+"""One of each for all machines: of those that pass by there are thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +47,9 @@ class Machine:
     board: str = ""
     address: IPv4Address | None = None
     phase: Phase = Phase.DISCOVERED
-    directive: Directive = field(default_factory=Directive)
+    directive: Directive = _NO_DIRECTIVE
     assignment: Assignment | None = None
-    attempts: Attempts = field(default_factory=Attempts)
+    attempts: Attempts = _NO_ATTEMPTS
     conflict: str = ""
     """Why the machine's identity is unclear; empty when it is clear."""
     claimed: tuple[str, ...] = ()
@@ -60,9 +61,9 @@ class Machine:
     themselves says so; others asked for its configuration."""
     inspection: Inspection | None = None
     """What Talos read of its hardware; None while it has not."""
-    report: Report = field(default_factory=Report)
+    report: Report = _NO_REPORT
     clean_up: CleanUp | None = None
-    seed: Seed = field(default_factory=Seed)
+    seed: Seed = _NO_SEED
 
     def with_unsure(self, mac: str) -> Self:
         """Return the machine with one more NIC in question; of too many that are not its own the oldest are forgotten."""

@@ -98,16 +98,17 @@ class Intake:
 class Askers:
     """When senders asked first: a table of fixed size, so that a storm of invented MACs costs no memory.
 
-    It may forget a sender for another one that comes to the same place; that one asks for the first time then.
+    It may forget a sender for another one that comes to the same place; that one asks for the first time then, but for
+    one in 256, which is taken for the other.
     """
 
     def __init__(self) -> None:
-        self._first = memoryview(bytearray(4 * _SLOTS)).cast("I")
+        self._first = memoryview(bytearray(2 * _SLOTS)).cast("H")
 
     def asks_again(self, sender: bytes, now: float) -> bool:
         """Take in that a sender asks; say whether it asked before, at least a second ago and not long ago."""
         number = hash(sender)
-        slot, mark = number % _SLOTS, number >> 40 & 0xFFFFFF
+        slot, mark = number % _SLOTS, number >> 40 & 0xFF
         tick = int(now) % _TICKS + 1
         known_mark, first = divmod(self._first[slot], 256)
         age = (tick - first) % _TICKS if first and known_mark == mark else _TICKS
