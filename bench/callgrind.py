@@ -55,7 +55,7 @@ class Counted:
 def counted(argv: Sequence[str], directory: Path) -> Iterator[Counted]:
     """Run a program until the end of the block; what it prints is in ``directory`` as ``log``."""
     valgrind = [
-        *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes"),
+        *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes", "--fair-sched=yes"),
         f"--callgrind-out-file={directory / 'counts'}",
     ]
     with (directory / "log").open("wb") as log:

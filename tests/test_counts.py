@@ -2,7 +2,7 @@
 
 import tomllib
 
-from bench.counts import MOST, Figures, compared, text_of
+from bench.counts import MOST, Figures, compared, faults_of, text_of
 
 KNOWN: Figures = {"offer": 1000, "ipxe": 2000, "counted-with": "these"}
 
@@ -27,6 +27,12 @@ def test_what_has_no_figure_is_a_fault() -> None:
     assert compared(KNOWN, {"dns-answer": 1}, "these") == [
         "dns-answer: no figure in counts.toml; if it is meant: make bench-counts"
     ]
+
+
+def test_where_nothing_is_compared_that_is_a_fault() -> None:
+    (line,) = faults_of({"3.11 x86_64": KNOWN}, "3.13 aarch64", {"offer": 1000})
+    assert line.startswith("nothing was compared: no figures for Python 3.13 aarch64")
+    assert faults_of({"3.11 x86_64": KNOWN}, "3.11 x86_64", {"offer": 1000}) == []
 
 
 def test_figures_are_read_as_they_were_written() -> None:
