@@ -22,6 +22,8 @@ from iluvatar_pxe.wire.mac import format_mac, parse_mac
 
 _MOST_CARDS = 1024
 """Link addresses of which it is remembered how they are written."""
+_MOST_ADDRESSES = 1024
+"""Addresses of which it is remembered which interfaces may know them."""
 _NOT_THERE = {errno.ENXIO, errno.ENODEV}
 """The kernel's words for an address that it has not heard of, and for an interface that is gone (``InterfaceWatch``)."""
 
@@ -32,10 +34,12 @@ class Neighbours:
     def __init__(self) -> None:
         self._served: Sequence[Interface] = ()
         self._socket: socket.socket | None = None
+        self._nearest_first = lru_cache(_MOST_ADDRESSES)(self._sort)
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
         """Count only what is heard on these interfaces, from now on."""
         self._served = interfaces
+        self._nearest_first.cache_clear()
 
     def mac_of(self, address: IPv4Address) -> str | None:
         """Return the MAC of the NIC that has ``address`` on a served segment, or None where the kernel has none.
@@ -43,11 +47,10 @@ class Neighbours:
         None too for what is no other machine's address: this server's own, loopback, groups.
         Where several interfaces know the address, the one in whose network it lies counts.
         """
-        own = any(address == one.address for one in self._served)
-        if own or address.is_loopback or address.is_multicast:
-            return None
-        nearest_first = sorted(self._served, key=lambda one: address not in one.network)
-        return next((mac for one in nearest_first if (mac := self._mac_on(one, address))), None)
+        for one in self._nearest_first(address):
+            if mac := self._mac_on(one, address):
+                return mac
+        return None
 
     def is_own(self, address: IPv4Address) -> bool:
         """Say whether an address is this host's own, which is not in the neighbour table."""
@@ -66,6 +69,13 @@ class Neighbours:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _sort(self, address: IPv4Address) -> Sequence[Interface]:
+        """Return the interfaces that may know another machine's address, that in whose network it lies first."""
+        own = any(address == one.address for one in self._served)
+        if own or address.is_loopback or address.is_multicast:
+            return ()
+        return sorted(self._served, key=lambda one: address not in one.network)
 
     def _mac_on(self, interface: Interface, address: IPv4Address) -> str | None:
         try:

@@ -117,6 +117,15 @@ def test_it_finds_its_way_back_after_it_was_closed() -> None:
     assert said_by(script) == [MAC, MAC, "None"]
 
 
+def test_other_interfaces_count_from_when_they_are_served() -> None:
+    script = f"""
+sh({PERMANENT!r}); say("10.9.0.2")
+neighbours.serve([read_interface("eth1")]); say("10.9.0.2")
+neighbours.serve([read_interface("eth0")]); say("10.9.0.2")
+"""
+    assert said_by(script) == [MAC, "None", MAC]
+
+
 def test_another_interface_of_the_same_name_is_not_asked() -> None:
     assert said_after(PERMANENT, f"ip link del eth0 && {ETH0} && {PERMANENT}") == [MAC, "None"]
 
