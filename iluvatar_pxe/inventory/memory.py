@@ -115,6 +115,7 @@ class Memory:
             for other in seen.disputed:
                 self.put(other)
             self.put(machine)
+            self._naming.heard(machine, listed.macs, self.snapshot)
         for other, happening, detail in seen.happened:
             self.note(other.id, happening, detail)
         return machine

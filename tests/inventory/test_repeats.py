@@ -110,6 +110,7 @@ async def test_a_name_follows_the_machine_of_its_file_that_was_seen_last(
     passes(2)
     both = Listed((MAC, OTHER))
     assert tells(inventory.renamed, lambda: inventory.touch(sighting(), Stage.DISCOVER, listed=both))
+    assert tells(inventory.renamed, lambda: inventory.touch(sighting(OTHER), Stage.NBP, listed=both))
 
 
 async def test_machines_that_come_and_go_are_told(inventory: Inventory) -> None:
