@@ -24,9 +24,7 @@ from iluvatar_pxe.wire.tftp.packet import encode as encode_tftp
 
 HERE = "127.0.0.1"
 DOMAIN = "lab.home.arpa"
-MACHINES = 240
-KNOWN = 20
-"""The first of them, which ask again and again; each of the others once, for its first OFFER."""
+MACHINES = 20
 BLOCK, WINDOW = 1428, 16
 WINDOWS = 50
 """Of the small file; the large one has twice as many."""
@@ -55,17 +53,12 @@ class Asker:
         self._ports = ports
         self._udp = sockets.enter_context(_udp(0))
         self._firmware = sockets.enter_context(_udp(ports["client"]))
-        self._new, self._transactions = iter(range(KNOWN, MACHINES)), count()
+        self._transactions = count()
         self._questions = iter(range(1 << 16))
-
-    def first_offers(self, number: int) -> None:
-        """Have as many machines ask for an offer that have never asked."""
-        for machine in islice(self._new, number):
-            self._offer(machine)
 
     def offers(self, number: int) -> None:
         """Have machines ask for as many offers, one after the other, and again."""
-        for machine in islice(cycle(range(KNOWN)), number):
+        for machine in islice(cycle(range(MACHINES)), number):
             self._offer(machine)
 
     def _offer(self, machine: int) -> None:
@@ -78,7 +71,7 @@ class Asker:
     def scripts(self, number: int) -> None:
         """Have machines ask for as many scripts by HTTP, one after the other and again, in one connection."""
         with socket.create_connection((HERE, self._ports["http"]), _ANSWER_SECONDS) as http:
-            for machine in islice(cycle(range(KNOWN)), number):
+            for machine in islice(cycle(range(MACHINES)), number):
                 mac = mac_of(machine).hex(":")
                 query = f"mac={mac}&{_HARDWARE}"
                 head = f"Host: {HERE}:{self._ports['http']}\r\nUser-Agent: iPXE/1.21.1 iluvatar-simulate\r\n"
