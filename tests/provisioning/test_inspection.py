@@ -339,7 +339,7 @@ async def test_one_that_another_daemon_has_booted_is_given_its_configuration_aft
 async def test_the_addresses_of_all_are_gathered_once_for_all_that_are_out_of_sight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance, "UNSEEN_AFTER", timedelta())
+    monkeypatch.setattr(maintenance, "UNSEEN_AFTER", timedelta(seconds=-1))  # seen in this very millisecond
     macs = [f"52:54:00:00:00:{number:02x}" for number in range(2, 7)]
     async with site(tmp_path, fleet=fleet_of(*((f"m{mac[-1]}", mac, LISTED) for mac in macs))) as here:
         for mac in macs:

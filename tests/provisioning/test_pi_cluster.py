@@ -67,6 +67,10 @@ class Home:
     def log(self) -> list[str]:
         return git(self.daemon.repository.path, "log", "--format=%s", "--reverse", "main").splitlines()
 
+    async def commits(self, subject: str) -> None:
+        """Wait until that is the last commit."""
+        await self._waits(lambda: self.log()[-1] == subject)
+
     async def tells(self, key: str, words: str, name: str) -> None:
         """Wait until ``machines show`` has words below a key."""
         await self._waits(lambda: words in str(self.shown(name)[key]))
@@ -167,7 +171,7 @@ async def test_simulated_pis_become_a_cluster_and_boot_as_their_roots_want(home:
 
     async with home.k3s("ainur-01", K3sPart.INIT):
         await home.joins("ainur-01")
-        assert home.log()[-1] == "ainur is founded"
+        await home.commits("ainur is founded")
         reports = [await asyncio.to_thread(home.boot, name) for name in ("ainur-02", "ainur-03")]
         assert [one["reason"] for one in reports] == ["", ""]
         async with home.k3s("ainur-02", K3sPart.AGENT), home.k3s("ainur-03", K3sPart.AGENT):

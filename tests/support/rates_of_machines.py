@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from support.rates import BOOT_SERVER_PORT, DHCP_PORT, TFTP_PORT, Seconds, Transfer, is_transfer, too_soon
+from support.rates import BOOT_SERVER_PORT, DHCP_PORT, TFTP_PORT, Seconds, Transfer, too_soon, transfers
 
 from iluvatar_pxe.lab.watch.capture import UDP, Packet
 from iluvatar_pxe.simulate.machine import Kind
@@ -82,7 +82,7 @@ def _acks_too_soon(mac: str, requests: Mapping[int, Ask], packets: Sequence[Pack
     came: Counter[tuple[Transfer, int]] = Counter()
     sent: Counter[tuple[Transfer, int]] = Counter()
     last: dict[tuple[Transfer, int], float] = {}
-    for packet in filter(is_transfer, packets):
+    for packet in transfers(packets):
         content = tftp.decode(packet.payload)
         if packet.target_mac == mac and isinstance(content, tftp.Data | tftp.OptionAck):
             block = content.block if isinstance(content, tftp.Data) else 0

@@ -4,7 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
-from support.rates import BOOT_SERVER_PORT, DHCP_PORT, SLACK, TFTP_PORT, Transfer, is_transfer, too_soon
+from support.rates import (
+    BOOT_SERVER_PORT,
+    DHCP_PORT,
+    SLACK,
+    TFTP_PORT,
+    Transfer,
+    is_transfer,
+    too_soon,
+    transfers,
+)
 
 from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
 from iluvatar_pxe.lab.watch.capture import UDP, Packet
@@ -76,7 +85,7 @@ def _repeated_too_soon(packets: Sequence[Packet]) -> Iterator[str]:
         if packet.target_port == TFTP_PORT and b"windowsize" in packet.payload
     }
     sent: dict[tuple[Transfer, bytes], list[float]] = {}
-    for packet in filter(is_transfer, packets):
+    for packet in transfers(packets):
         if packet.source == SERVER:
             key = (packet.target_mac, packet.target_port, packet.source_port), packet.payload[:4]
             sent[key] = [*sent.get(key, []), packet.time]
