@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.rows import ROWS_FILE, Row
+from bench.rows import ROWS_FILE, Row, shown
 
 SCRIPTS = ("tftp", "dhcp", "scripts", "assets", "dns", "commands", "rest", "start", "push", "boot_storm")
 
@@ -76,9 +76,10 @@ def _median(rows: Sequence[Row]) -> Row:
 
 
 def _table_row(row: Row, rows: Sequence[Row]) -> str:
-    least, most = min(one.ours for one in rows), max(one.ours for one in rows)
-    ours = f"{row.ours:,.4g} {row.unit} ({least:,.4g} to {most:,.4g})"
-    peer = "" if row.peer is None else f"{row.peer_name} {row.peer:,.4g}"
+    ours, values = shown(row.ours, row.unit), [one.ours for one in rows]
+    if len(values) > 1:
+        ours += f" ({shown(min(values))} to {shown(max(values))})"
+    peer = "" if row.peer is None else f"{row.peer_name} {shown(row.peer)}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     sign = "≤" if row.less_is_better else "≥"
     goal = "" if row.goal is None else f"{sign} {row.goal:g}" + ("" if row.is_met else ", missed")

@@ -9,6 +9,8 @@ from pathlib import Path
 ROWS_FILE = "BENCH_ROWS"
 """The environment's name of a file to which figures are added, a line of JSON for each."""
 
+_WHOLE = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -49,7 +51,15 @@ def report(rows: Iterable[Row]) -> bool:
 
 def line_of(row: Row) -> str:
     """Return a figure in one line."""
-    peer = "" if row.ratio is None else f", {row.peer_name} {row.peer:,.4g}, ratio {row.ratio:.2f}"
+    peer = ""
+    if row.peer is not None and row.ratio is not None:
+        peer = f", {row.peer_name} {shown(row.peer)}, ratio {row.ratio:.2f}"
     sign = "≤" if row.less_is_better else "≥"
     goal = "" if row.goal is None else f" (goal {sign} {row.goal:g}{'' if row.is_met else ': missed'})"
-    return f"{row.what}: {row.ours:,.4g} {row.unit}{peer}{goal}"
+    return f"{row.what}: {shown(row.ours, row.unit)}{peer}{goal}"
+
+
+def shown(value: float, unit: str = "") -> str:
+    """Return a value with as many digits as mean something."""
+    digits = f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
+    return f"{digits} {unit}".rstrip()
