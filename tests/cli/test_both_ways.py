@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cli.test_machines import ARDA, DISPUTED, EVENTS, FAILED, FLEET, JOINED, LISTED, PASSING
+from cli.test_machines import known_host
 from support.command import Answer, Host
 from support.daemon import Daemon, write_settings
 
@@ -25,14 +25,7 @@ ASKED = (
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    made = Host(tmp_path)
-    made.write("fleet.yaml", FLEET)
-    made.write("layers/arda.yaml", ARDA)
-    made.write("c.yaml", "machine: {}\n")
-    made.write("machines/big.yaml", 'match: {macs: ["52:54:00:00:00:02"]}\nrole: worker\n')
-    made.have("ipxe/snponly.efi")
-    made.know(JOINED, LISTED, DISPUTED, FAILED, PASSING, events=EVENTS)
-    return made
+    return known_host(tmp_path)
 
 
 def test_a_daemon_tells_what_is_recorded(host: Host) -> None:

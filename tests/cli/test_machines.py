@@ -97,9 +97,9 @@ EVENTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
-    made = Host(tmp_path_factory.mktemp("host"))
+def known_host(directory: Path) -> Host:
+    """Return a host whose inventory knows these machines."""
+    made = Host(directory)
     made.write("fleet.yaml", FLEET)
     made.write("layers/arda.yaml", ARDA)
     made.write("c.yaml", "machine: {}\n")
@@ -107,6 +107,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     made.have("ipxe/snponly.efi")
     made.know(JOINED, LISTED, DISPUTED, FAILED, PASSING, events=EVENTS)
     return made
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    return known_host(tmp_path_factory.mktemp("host"))
 
 
 def test_the_list_of_a_pipe_is_a_line_for_each_in_full(host: Host) -> None:
