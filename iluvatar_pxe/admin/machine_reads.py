@@ -1,7 +1,6 @@
 """Commands that tell of machines: all of them, a page of them, or one."""
 
 import asyncio
-import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,16 +17,13 @@ from iluvatar_pxe.admin.machine_list import Entry, Filter, Roll, matching, passe
 from iluvatar_pxe.admin.machine_rows import row_of
 from iluvatar_pxe.admin.requests import machines as requests
 from iluvatar_pxe.admin.requests.request import CommandResult
-from iluvatar_pxe.admin.row_texts import widened
+from iluvatar_pxe.admin.row_texts import widths_of
 from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.boot.preview.asker import asking, find_asker
 from iluvatar_pxe.fleet.lookup import find_machine, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
-
-_AT_ONCE = 50
-"""Rows, in a fraction of a millisecond."""
 
 
 class ShowMachines(requests.ShowMachines, Command):
@@ -74,10 +70,7 @@ def page_of(entries: Sequence[Entry], wanted: requests.ListMachines, now: dateti
     answer = {"rows": [row_of(one) for one in page], "next": page[-1].position if rest else None}
     if wanted.cursor:
         return answer
-    widths: dict[str, int] = {}
-    for start in range(0, len(shown), _AT_ONCE):
-        widths = widened(widths, map(row_of, shown[start : start + _AT_ONCE]), now)
-        time.sleep(0)  # others have the interpreter's lock in between: an OFFER waits for it
+    widths = widths_of(map(row_of, shown), now)
     return answer | {"widths": widths, "passing": len(entries) - len(shown), "now": utc(now)}
 
 

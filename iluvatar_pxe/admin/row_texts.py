@@ -18,9 +18,9 @@ def texts_of(row: Data, now: datetime) -> dict[str, str]:
     return {heading: text if text.isprintable() else printable(text) for heading, text in texts.items()}
 
 
-def widened(widths: dict[str, int], rows: Iterable[Data], now: datetime) -> dict[str, int]:
-    """Return by headings the characters of the longest text, in what was so wide before and in these rows."""
-    widths = dict(widths)
+def widths_of(rows: Iterable[Data], now: datetime) -> dict[str, int]:
+    """Return by headings the characters of the longest text in these rows."""
+    widths: dict[str, int] = {}
     for row in rows:
         for heading, text in texts_of(row, now).items():
             if len(text) > widths.get(heading, -1):

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import chain
 
 from iluvatar_pxe.admin.data import Data, in_order
-from iluvatar_pxe.admin.row_texts import MAC, texts_of, widened
+from iluvatar_pxe.admin.row_texts import MAC, texts_of, widths_of
 from iluvatar_pxe.cli.tables import Cell, fitted, laid_out, plain
 
 _COLUMNS = (
@@ -29,7 +29,7 @@ def machine_lines(
     rows = [_row_of(one) for one in in_order(machines, every=every)]
     page = {
         "rows": rows,
-        "widths": widened({}, rows, now),
+        "widths": widths_of(rows, now),
         "passing": len(machines) - len(rows),
         "now": now.isoformat(),
     }
