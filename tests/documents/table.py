@@ -525,7 +525,7 @@ COMMANDS = {
     "make bin-arm64-efi/snponly.efi": How(Where.NOT_HERE, "builds iPXE from its own source"),
     "sudo .venv/bin/python bench/simulated_machines.py": _MINUTES,
     "sudo .venv/bin/python bench/dhcp_storm.py": _MINUTES,
-    "sudo .venv/bin/python bench/page_load.py 50": _MINUTES,
+    "sudo .venv/bin/python bench/page_load.py 20": _MINUTES,
     "sudo .venv/bin/python -m bench.dhcp": _MINUTES,
     "iluvatar-pxe machines list": How(Where.NAMED),
     "iluvatar-pxe machines list --json": How(Where.NAMED),
