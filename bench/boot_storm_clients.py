@@ -13,7 +13,6 @@ import secrets
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from bench.scripts import QUERY
 from iluvatar_pxe.simulate.dhcp import messages
 from iluvatar_pxe.simulate.machine import Kind, Machine
 from iluvatar_pxe.simulate.timings import BOOT_SERVER, IPXE_DISCOVER, UEFI_DISCOVER
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import DhcpMessage, Option, decode, encode
 from iluvatar_pxe.wire.pxe import SIMULATED
 

@@ -4,10 +4,11 @@ import itertools
 import secrets
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.changed import Changed
 
@@ -46,8 +47,7 @@ class EventKind(StrEnum):
     """A person changed something [who]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One event. ``words`` is one line for people, without secrets; ``facts`` are the same for programs."""
 
     number: int

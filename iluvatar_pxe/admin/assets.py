@@ -1,7 +1,6 @@
 """Commands on the boot files that the fleet wants. None of them waits: how far each file is, ``AssetsStatus`` tells."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from iluvatar_pxe.admin.command import AssetsAdmin, Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.data import Data, utc
@@ -15,6 +14,7 @@ from iluvatar_pxe.catalogue.lock import STABLE
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.suggest import meant_by
+from iluvatar_pxe.values import replace
 
 
 class AssetsStatus(requests.AssetsStatus, Command):

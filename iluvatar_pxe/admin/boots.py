@@ -1,9 +1,10 @@
 """A machine's boots as segments, part by part, and what is unusual in each compared to the earlier ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.boot_parts import PART_OF, Part
 from iluvatar_pxe.admin.data import Data, utc
@@ -11,6 +12,7 @@ from iluvatar_pxe.events import Event, EventKind
 from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.values import replace
 
 _SLOWER_BY, _SLOWER_THAN = 0.5, 1000.0
 """A part is slower than usual if it takes half as long again, and a second more."""
@@ -20,8 +22,7 @@ _STAGES = {one.label: one for one in Stage}
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(Struct, frozen=True, kw_only=True):
     """One part of one boot; times are in milliseconds, ``start`` from the boot's first event."""
 
     part: Part
@@ -43,8 +44,7 @@ class Segment:
         return more > max(_SLOWER_THAN, _SLOWER_BY * (self.usual or 0.0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot:
+class Boot(Struct, frozen=True, kw_only=True):
     """One boot. ``missing`` are parts that most earlier boots of its kind had, and this one passed by or never reached."""
 
     number: int

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.admin.machine_list import Roll
 from iluvatar_pxe.admin.next_boots import NextBoots
@@ -88,8 +89,7 @@ class AssetsAdmin(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandContext:
+class CommandContext(Struct, frozen=True, kw_only=True):
     """What commands work on. ``report`` and all below it are the daemon's, and None where none runs."""
 
     inventory: Inventory

@@ -1,7 +1,8 @@
 """Edits that a person makes to a machine; pure, so nothing here touches the inventory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import PlaceRequest, leader_names, taken_by
 from iluvatar_pxe.boot.case import Context, case_of
@@ -13,13 +14,13 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.install import forgotten
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import Attempts, CleanUp, Directive, Intent, LayerKind, Phase, Role, Wipe
+from iluvatar_pxe.values import replace
 
 _LEADERS_KEY = {LayerKind.TALOS: "controlPlanes", LayerKind.K3S: "servers"}
 """By kind of layer, the key of its file that says how many machines lead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The place requested for a machine; None: unchanged, or the layer's default."""
 
     name: str | None = None

@@ -1,8 +1,9 @@
 """Readiness by part, and the command that shows it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.requests import health as requests
@@ -12,8 +13,7 @@ Check = Callable[[], str | None]
 """Returns what is wrong with a part, in one line, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """Checks by part, and what else is worth telling."""
 
     parts: Mapping[str, Check]

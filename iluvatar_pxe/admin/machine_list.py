@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.boot_parts import DOING, PART_OF, Part
 from iluvatar_pxe.fleet.lookup import listed_as, role_of
@@ -25,8 +26,7 @@ Since = Callable[[str], datetime | None]
 """Returns when a machine, by its id, came to the stage that it is in, if that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What is looked for; empty: everything but those that only asked by DHCP a while ago."""
 
     words: str = ""
@@ -40,16 +40,14 @@ class Filter:
     """Also those that only asked by DHCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A machine's state in one word, and how good that is: ``ok``, ``busy``, ``warn``, ``bad`` or ``idle``."""
 
     tone: str
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A machine and its place."""
 
     machine: Machine
@@ -65,8 +63,7 @@ class Entry:
         return self.name or self.machine.macs[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """What the list tells of one machine; nothing in it changes by time alone."""
 
     id: str
@@ -84,8 +81,7 @@ class Row:
     last_seen: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """One page of the list, and what there is besides."""
 
     rows: tuple[Row, ...]

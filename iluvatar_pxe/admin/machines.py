@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 
 from iluvatar_pxe.admin.command import Command, CommandContext, of_daemon
 from iluvatar_pxe.admin.describe import describe
@@ -39,6 +38,7 @@ from iluvatar_pxe.machines.states import Directive, Intent, Phase, Wipe
 from iluvatar_pxe.provisioning.k3s_clusters import place_in_k3s
 from iluvatar_pxe.provisioning.maintenance import runs_talos
 from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
+from iluvatar_pxe.values import replace
 
 _LEAVES = "; restart it once its node has left the cluster, as machines show tells"
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.admin.plan_basis import NO_ADDRESS, assumed, ready_words
@@ -29,8 +30,7 @@ from iluvatar_pxe.settings.model import Settings, TalosSettings
 _NO_NETWORK = IPv4Network("192.0.2.0/24")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextBoots:
+class NextBoots(Struct, frozen=True, kw_only=True):
     """Belongs to one event loop."""
 
     booter: Booter

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.boot.case import Case, asker_of
@@ -50,8 +51,7 @@ _WORDS: Mapping[type[Plan], str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(Struct, frozen=True):
     """This server as a machine meets it: its addresses, its boot files and what its scripts are made from."""
 
     links: Links

@@ -1,7 +1,8 @@
 """The machine whose power is meant: one that was seen, or one that so far only a file lists. Pure."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import OperationError, UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine, listed_as, title_of
@@ -11,8 +12,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerTarget:
+class PowerTarget(Struct, frozen=True, kw_only=True):
     """At least one of ``machine`` and ``listed`` is there."""
 
     name: str

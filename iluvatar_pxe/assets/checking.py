@@ -5,12 +5,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.assets.copies import check_copy
 from iluvatar_pxe.assets.index import ADOPTED, ORIGINALS, Found, Given, Index, Record, given_of
@@ -28,8 +28,7 @@ Marks = list[tuple[int, int]]
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(Struct, frozen=True):
     """``record`` is what is known of the files now, None where one is not what it should be; ``wrong`` are those.
 
     ``fault`` is what is wrong with the original alone, which nothing is fetched for.

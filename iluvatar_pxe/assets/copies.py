@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +15,7 @@ from iluvatar_pxe.assets.placing import Done
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.catalogue.file_name import file_name
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.boot_file import HEAD, fault_of
 
 _PIECE = 1 << 20

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 BY_HAND = "copied by hand"
 """The source of a file that nobody downloaded, and that no pin is known for: it is served, and never overwritten."""

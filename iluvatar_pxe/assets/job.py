@@ -5,11 +5,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.assets.arriving import Arrival
 from iluvatar_pxe.assets.download.download import Got, Report
@@ -21,6 +21,7 @@ from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import AssetError, DiskError
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0
 """Seconds until the second attempt, and most between two; each pause is twice the one before."""
@@ -58,8 +59,7 @@ class Pins(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class Means(Struct, frozen=True, kw_only=True):
     """What jobs work with."""
 
     get: Get

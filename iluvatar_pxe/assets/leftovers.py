@@ -1,8 +1,9 @@
 """What nobody wants any more: downloads of commits before the last two, what was set aside or copied by hand. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.index import ADOPTED, Record
 from iluvatar_pxe.assets.status import Leftover, Part
@@ -11,8 +12,7 @@ BEFORE = "the commit before wants it"
 COPIED = "it was copied by hand"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class Sizes(Struct, frozen=True, kw_only=True):
     """Bytes of files that no record has, by name."""
 
     begun: Mapping[str, int]

@@ -9,8 +9,9 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import AssetError
 
@@ -18,8 +19,7 @@ _MOST_LINKS = 40
 """On the way to one file, as in the kernel (path_resolution(7))."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a link leads: a path without links, what is there, and the users that made the links on the way."""
 
     path: Path
@@ -27,8 +27,7 @@ class Place:
     makers: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """The assets directory, and the state directory, which may hold it; neither path has links in it."""
 
     root: Path

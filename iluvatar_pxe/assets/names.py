@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.factory import Factory, addresses_for
 from iluvatar_pxe.catalogue.lock import STABLE
@@ -30,8 +31,7 @@ QUIET_SECONDS = 1.0
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """``faults``: names and schematics that the factory does not have. ``warnings``: also what could not be checked."""
 
     faults: tuple[str, ...] = ()

@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.links import Place, allow
 from iluvatar_pxe.errors import AssetError, AssetNotReadyError
@@ -16,8 +17,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | _REGULAR
 _CHANGED = {errno.ELOOP, errno.ENOTDIR}
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True):
     """A file at an absolute path without links, and the users that made the links which led there."""
 
     path: Path

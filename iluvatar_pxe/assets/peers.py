@@ -4,7 +4,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.catalogue.download import Digest
 from iluvatar_pxe.errors import DiskError, DownloadError, MixedError, UnavailableError
@@ -20,8 +21,7 @@ _REFUSED_SECONDS = 3600.0
 _MOST_REFUSED = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """A daemon that has a file; ``name`` is its place as it is configured, ``url`` the file's address there."""
 
     name: str

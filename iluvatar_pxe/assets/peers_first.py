@@ -1,7 +1,6 @@
 """Gets a file whose checksum is known from the fleet's other daemons, and only what they do not have from its publisher."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from iluvatar_pxe.assets.turns import Turn
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile
 from iluvatar_pxe.catalogue.progress import Progress
 from iluvatar_pxe.errors import DiskError, DownloadError
+from iluvatar_pxe.values import replace
 
 ONCE = Pauses(1.0, 1.0, 1)
 TIMING = Timing(

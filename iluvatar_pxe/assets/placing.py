@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from iluvatar_pxe.errors import AssetError, DiskError, UnpackError
 from iluvatar_pxe.host.background import background_thread
 from iluvatar_pxe.host.durable import put_in_place
 from iluvatar_pxe.host.threads import ended, to_the_end
+from iluvatar_pxe.values import replace
 
 _REPORT_SECONDS = 0.1
 """How often the event loop hears how far work is; the end is always told."""

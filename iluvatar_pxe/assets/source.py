@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Protocol, Self
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
 from iluvatar_pxe.errors import AssetError
@@ -38,8 +39,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FileReply:
+class FileReply(Struct, frozen=True):
     """A file to send, and a callback that records the download, called with its bytes and milliseconds.
 
     ``record`` returns False if the client is unknown.

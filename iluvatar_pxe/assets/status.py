@@ -1,15 +1,15 @@
 """What is told of the wanted boot files, and of those that nobody wants any more."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssetStatus:
+class AssetStatus(Struct, frozen=True, kw_only=True):
     """One download that the fleet wants; ``progress`` also tells why it is not there.
 
     ``source`` is where it came from, or is fetched from: an address, another daemon, an import, the system's package.
@@ -34,8 +34,7 @@ class Part(StrEnum):
     ASIDE = "set aside"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class Leftover(Struct, frozen=True, kw_only=True):
     """Files that the applied commit does not want; ``size`` is bytes.
 
     ``kept_for`` says why ``assets gc --yes`` keeps them, and is empty for what it removes. ``only_named``: they are

@@ -3,11 +3,11 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import structlog
+from msgspec import Struct, field
 
 from iluvatar_pxe.assets.contents import faulty
 from iluvatar_pxe.assets.folders import files_below
@@ -33,8 +33,7 @@ Mark = tuple[int, int]
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The files of one moment."""
 
     files: Mapping[str, ListedFile] = field(default_factory=dict)

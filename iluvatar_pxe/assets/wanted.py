@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from iluvatar_pxe.assets.job import UNWANTED, Job
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.values import replace
 
 
 @dataclass(slots=True)

@@ -1,18 +1,18 @@
 """Chooses a machine's name and role, given those already taken."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceRequest:
+class PlaceRequest(Struct, frozen=True, kw_only=True):
     """What the fleet says of a machine's place. ``name`` and ``role`` are None where they are to be chosen.
 
     ``layer`` is one of the fleet's. ``may_lead``: the role that is chosen may be the leading one; ``rule`` says in words who says all this, and
@@ -27,8 +27,7 @@ class PlaceRequest:
     options: Boot = field(default_factory=Boot)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(Struct, frozen=True, kw_only=True):
     """A current assignment, or one of a forgotten machine (``machine_id`` None)."""
 
     name: str

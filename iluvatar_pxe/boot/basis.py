@@ -1,16 +1,16 @@
 """What a decision about a DHCP message goes by besides the message, and whether that is still the same."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
 
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """The machine that has the sender's MAC, and the state of the fleet and of this server."""
 
     machine: Machine | None

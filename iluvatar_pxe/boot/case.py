@@ -1,7 +1,8 @@
 """Everything known about the requesting machine, collected once for the decision steps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.boot.rules import Asker, matching_rule, may_match, title
 from iluvatar_pxe.catalogue.coming import Coming
@@ -20,8 +21,7 @@ def _unknown(_: Machine, __: Fleet) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """The rest that a decision needs.
 
     ``ready`` are logical names of the assets that can be served now, ``links`` those of links that are not, with the
@@ -42,8 +42,7 @@ class Context:
     no_disk: Callable[[Machine, Fleet], str] = _unknown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """One machine that asks: what was seen of it, what the fleet says of it, and the state of this server."""
 
     sighting: Sighting
@@ -220,8 +219,7 @@ _LATER = frozenset({Firmware.IPXE, Firmware.TALOS})
 """Those that run after the machine's own firmware, which is what a rule means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A machine in a role, which may be one that it would only get."""
 
     case: Case

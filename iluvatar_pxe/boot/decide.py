@@ -1,8 +1,9 @@
 """Decides what a machine is served. Each step returns a plan, which ends the decision, or says why it continues."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.boot.case import Case, Context, Subject, case_of
@@ -18,10 +19,10 @@ from iluvatar_pxe.fleet.models import EnrolmentMode, Fleet, LocalMethod
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, Phase
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A plan, and what each step before it found, by the step's name."""
 
     plan: Plan

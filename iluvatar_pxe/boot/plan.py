@@ -1,39 +1,36 @@
 """What a machine is served: a closed set of plans, each saying why in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.boot.assign import PlaceRequest
 from iluvatar_pxe.fleet.models import LocalMethod
 from iluvatar_pxe.machines.states import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Struct, frozen=True):
     """No answer. ``notable`` ones are logged: a boot was requested but cannot be served."""
 
     why: str
     notable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chainload:
+class Chainload(Struct, frozen=True):
     """Firmware runs a network boot program; ``program`` is its logical asset name."""
 
     why: str
     program: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToBeMade:
+class ToBeMade(Struct, frozen=True):
     """The machine configuration that the daemon makes when the machine asks for it: one of this role in this layer."""
 
     layer: str
     role: Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunScript:
+class RunScript(Struct, frozen=True, kw_only=True):
     """iPXE runs a script: a template of ``boot_assets/ipxe`` and its values.
 
     ``config`` is what the machine's ticket is redeemed for, if the chain has one: a text of the fleet, or one to be made.
@@ -49,8 +46,7 @@ class RunScript:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServePiFiles:
+class ServePiFiles(Struct, frozen=True, kw_only=True):
     """A Raspberry Pi fetches its boot files by TFTP.
 
     ``files`` of the assets' ``folder``, by the names that it asks for, are all that it may have, besides
@@ -75,8 +71,7 @@ class ServePiFiles:
     installs: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootLocal:
+class BootLocal(Struct, frozen=True, kw_only=True):
     """The machine boots its own disk."""
 
     why: str
@@ -84,8 +79,7 @@ class BootLocal:
     method: LocalMethod | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(Struct, frozen=True):
     """What keeps a machine from booting as the fleet says, and what to do; ``file`` is the boot file that is missing.
 
     ``under_way``: that file is being fetched, and nobody has to do anything.
@@ -97,8 +91,7 @@ class Lack:
     under_way: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """The machine waits and asks again. ``screen`` are the lines on its screen, ``lack`` what its boot lacks, if anything.
 
     ``wanted``: it waits because its owner says so, in a file, in a rule or by a command. ``seconds`` are those that it
@@ -126,8 +119,7 @@ class Hold:
         return self.seconds is None and not (self.wanted or self.awaits_file or self.unseen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountDown:
+class CountDown(Struct, frozen=True, kw_only=True):
     """The machine's screen announces what happens in ``seconds``, unless a key is pressed."""
 
     why: str
@@ -136,8 +128,7 @@ class CountDown:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowMenu:
+class ShowMenu(Struct, frozen=True, kw_only=True):
     """The machine's screen lists ``own``, and ``entries``: the path of a script and its title.
 
     After ``seconds`` without a key press it goes on with ``own``.
@@ -150,8 +141,7 @@ class ShowMenu:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignFirst:
+class AssignFirst(Struct, frozen=True, kw_only=True):
     """The machine gets its assignment, which is committed before anything else is decided about it."""
 
     why: str

@@ -1,8 +1,9 @@
 """The fleet's rules: which one matches a machine, and why the others do not."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.fields.globs import fits
 from iluvatar_pxe.fleet.models import Boot, Rule
@@ -10,8 +11,7 @@ from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Asker(Struct, frozen=True, kw_only=True):
     """The properties of a machine that rules match; empty or None where unknown."""
 
     macs: tuple[str, ...]

@@ -1,13 +1,13 @@
 """One file to be downloaded: its addresses, how it is checked, and the assets that it gives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+
+class Digest(Struct, frozen=True):
     """A checksum that the catalogue, the fleet or a commit pins; ``value`` is lower-case hex.
 
     ``first_use``: it is that of the first download (``assets.lock.yaml``), and no publisher's.
@@ -18,8 +18,7 @@ class Digest:
     first_use: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SumsFile:
+class SumsFile(Struct, frozen=True):
     """Checksums that the publisher lists in a file, lines of ``HEX  NAME`` (sha256sum(1)).
 
     ``name`` is the file's name in it. ``signatures`` are addresses of a detached OpenPGP signature of the list, and
@@ -33,8 +32,7 @@ class SumsFile:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstUse:
+class FirstUse(Struct, frozen=True):
     """The publisher lists no checksum: the one of the first download is pinned by a commit."""
 
 
@@ -64,8 +62,7 @@ class Unpack(StrEnum):
     """A Raspberry Pi's disk image: the files of its first partition are assets, and its root file system is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
+class Download(Struct, frozen=True, kw_only=True):
     """A file that is wanted. ``name`` is its logical name; ``urls`` are tried in this order, mirrors first.
 
     ``members`` are an archive's members and the logical names that they get. ``folder`` is the folder of the assets

@@ -4,12 +4,12 @@ By siderolabs/talos, ``pkg/machinery/compatibility``, v1.13.9 and v1.14.1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+
+class Range(Struct, frozen=True, kw_only=True):
     """Kubernetes 1.``first`` to 1.``last``; ``default`` is a whole version."""
 
     first: int

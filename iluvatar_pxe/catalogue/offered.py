@@ -1,8 +1,9 @@
 """The names that Image Factory has for what can be built into a version of Talos. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from iluvatar_pxe.catalogue.schematic import Overlay, Schematic
 from iluvatar_pxe.suggest import meant_by
@@ -25,8 +26,7 @@ _ALIASES: Mapping[str, str] = MappingProxyType(
 """Former names that the factory still takes (siderolabs/image-factory, internal/profile/profile.go)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Offered(Struct, frozen=True, kw_only=True):
     """What a version's lists have: names of extensions, and of overlays by image and name."""
 
     version: str

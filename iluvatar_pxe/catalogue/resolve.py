@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from iluvatar_pxe.catalogue.download import Check, Digest, Download, FirstUse, SumsFile
 from iluvatar_pxe.catalogue.lock import AssetsLock, Pin
 from iluvatar_pxe.catalogue.model import IMAGES, AssetsPart, Catalogue, Entry, File, filled, variables
 from iluvatar_pxe.catalogue.wish import Wish
+from iluvatar_pxe.values import replace
 
 Mirrors = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """A wish with the entry that fulfils it. ``is_own``: its version is the entry's, whose checksums hold then."""
 
     wish: Wish

@@ -7,7 +7,8 @@ would write in another way than is known here is refused: a wrong id is a machin
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 Scalar = str | int | bool
 Value = Scalar | Sequence["Value"] | Mapping[str, "Value"]
@@ -24,8 +25,7 @@ _QUOTED = re.compile(r"""[#,\[\]{}&*!|>'"%@`].*|[?:-]|---.*|\.\.\..*|.*:""")
 """Texts without spaces that YAML cannot hold unquoted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
+class Overlay(Struct, frozen=True, kw_only=True):
     """What a single-board computer needs in its disk image and installer. ``options`` are the overlay's own."""
 
     image: str
@@ -33,8 +33,7 @@ class Overlay:
     options: Mapping[str, Scalar] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schematic:
+class Schematic(Struct, frozen=True, kw_only=True):
     """What the factory builds into Talos. The order of ``extensions`` and ``kernel_args`` counts for the id."""
 
     extensions: tuple[str, ...] = ()

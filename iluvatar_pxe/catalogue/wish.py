@@ -1,10 +1,9 @@
 """What a fleet wants of the catalogue."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """An entry of the catalogue that is wanted, or an image by its name, which may be no entry's at all.
 
     ``version`` None is that of the entry; ``arch`` None is every architecture. ``wanted_by`` says in words who wants it.

@@ -4,11 +4,11 @@ All modules together take seconds of a Raspberry Pi's processor.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
+from msgspec import Struct
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
@@ -16,8 +16,7 @@ from iluvatar_pxe.cli.group import Group
 from iluvatar_pxe.cli.quickly import quickly
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A command, or a group of them, that is not loaded yet."""
 
     name: str

@@ -4,11 +4,12 @@ import http.client
 import json
 import os
 import ssl
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, target_of
 from iluvatar_pxe.errors import ControlError, OperationError, UsageError
@@ -22,8 +23,7 @@ COMMANDS = frozenset(
 _LONGEST_ANSWER = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """Another host's daemon: its address, who asks, and which CA its certificate is of; None: those of the system."""
 
     url: SplitResult

@@ -1,16 +1,15 @@
 """Texts that match a pattern: for the daemon, which checks them, and for editors, by JSON Schema."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A text that matches ``pattern`` from end to end, in ASCII; ``remedy`` says what to write otherwise.
 
     The pattern means the same in JavaScript.

@@ -1,13 +1,13 @@
 """Limits forwarded queries, so that a flood leaves room for other clients."""
 
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.dns.name import Name, suffixes
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Queries in flight at once."""
 
     total: int = 300

@@ -1,9 +1,11 @@
 """Which zone a name belongs to."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.zone import Found, Zone
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.name import Name, is_below, name_of, parent_of, suffixes
 from iluvatar_pxe.wire.dns.types import Rcode, Type
 
@@ -11,8 +13,7 @@ _ARPA = name_of("arpa")
 _ADDRESSES = frozenset({Type.A, Type.AAAA, Type.HTTPS})
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """The local zones by apex; the most specific zone wins."""
 
     zones: Mapping[Name, Zone]

@@ -1,9 +1,10 @@
 """The fleet's own zones: its domain, and the addresses of the networks in use."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member, awaited, leaders
 from iluvatar_pxe.dns.zone import Node, Zone, start_of
@@ -24,8 +25,7 @@ _STRING = 255
 _THIS = "this daemon"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """The input of the zones. ``alive`` are the cluster's control planes or servers whose API answers."""
 
     fleet: Fleet

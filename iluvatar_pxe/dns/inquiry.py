@@ -7,10 +7,13 @@ and only an upstream that answers the one and not the other at the same moment s
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import inf
 
+from msgspec import Struct, field
+
 from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.message import (
     is_answer,
     is_reply,
@@ -61,16 +64,14 @@ class Ability:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Struct, frozen=True):
     """What is known of one upstream, for questions with or without DO: some routers drop only the former."""
 
     edns: Ability = field(default_factory=Ability)
     case: Ability = field(default_factory=Ability)
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
+class _Manner(Struct, frozen=True):
     """How a question is put."""
 
     edns: bool
@@ -81,8 +82,7 @@ class _Manner:
         return self != other and self.edns >= other.edns and self.random_case >= other.random_case
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """A question as it was sent; its id is its own, so that a reply tells what it answers."""
 
     manner: _Manner

@@ -1,23 +1,24 @@
 """The named machines and their addresses."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from iluvatar_pxe.fleet.lookup import files_of, role_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Assignment, Directive, Phase, Role
+from iluvatar_pxe.values import replace
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One machine as DNS sees it."""
 
     name: str
@@ -29,8 +30,7 @@ class Member:
     """It is to be one, and has not joined yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     member: Member
     machine: Machine | None
     where: int | None

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from msgspec import Struct
+
 from iluvatar_pxe.wire.dns.name import Name, is_below, parent_of, suffixes, text_of
 from iluvatar_pxe.wire.dns.types import Rcode, Record, Service, StartOfAuthority, Target, Type
 
@@ -14,8 +16,7 @@ _ADDRESSES = (Type.A, Type.AAAA)
 _KNOWN = frozenset(Type)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """The records of one name by type, and a text that says where they come from."""
 
     records: Mapping[Type, tuple[Record, ...]]
@@ -32,8 +33,7 @@ class Node:
         return cls(by_type, origin, by_leaders)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What an authority says. ``elsewhere`` is where a chain of CNAMEs leaves the zone: that name is still to be asked for."""
 
     origin: str

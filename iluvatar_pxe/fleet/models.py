@@ -1,12 +1,13 @@
 """The fleet's files as immutable models; ``boot`` interprets them. Keys are written in camelCase."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
+from msgspec import Struct
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from iluvatar_pxe.catalogue.lock import AssetsLock
@@ -39,6 +40,7 @@ from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.root import MachineRoot
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.states import Intent, LayerKind
+from iluvatar_pxe.values import replace
 
 __all__ = [
     "Boot",
@@ -295,8 +297,7 @@ class FleetFile(Model):
     """A machine is held after this many boots of one chain within an hour without progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMachine:
+class ListedMachine(Struct, frozen=True):
     """A machine that the fleet lists, by its name.
 
     ``layer`` is the one that its file names, or means; None for one that runs something else than its layer.

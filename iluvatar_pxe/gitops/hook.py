@@ -11,10 +11,11 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.assets.names import Names, check_names
 from iluvatar_pxe.boot.preview.differences import leavers, replaced
@@ -39,8 +40,7 @@ _AHEAD = timedelta(days=1)
 HISTORY = "push accepted; Git keeps those secrets in its history, so replace them as well"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Lines for the person who pushes: faults, for which the push is refused, and warnings.
 
     ``secrets`` are warnings of secrets in clear, ``warnings`` all others, and ``effects`` what becomes of machines that

@@ -9,10 +9,10 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from iluvatar_pxe.errors import FleetError, RepositoryError
@@ -36,8 +36,7 @@ class _Document(BaseModel):
     objects: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """A fleet that was applied; ``commit`` is None where it was a plain directory's."""
 
     fleet: Fleet
@@ -46,8 +45,7 @@ class Kept:
     objects: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFile:
+class KeptFile(Struct, frozen=True):
     """The file for what ``source`` tells; what it holds of another source counts as nothing. Methods block."""
 
     path: Path

@@ -1,8 +1,9 @@
 """What ``auto`` of ``[network] interfaces`` stands for: a choice among plain data about links, addresses and routes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.routes import DefaultRoute
@@ -18,8 +19,7 @@ _GUESTS = frozenset({"veth"})
 """One end of a pair: in a container its Ethernet, but as a port of a bridge a container's or nobody's."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostNetwork:
+class HostNetwork(Struct, frozen=True):
     """All that says which interface a host is to serve; ``wireless`` are names of links."""
 
     links: tuple[Link, ...] = ()

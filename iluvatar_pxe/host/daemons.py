@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _PROC = Path("/proc")
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonProcess:
+class DaemonProcess(Struct, frozen=True):
     """A running ``iluvatar-pxe serve``; ``environ`` is None if this user may not read it."""
 
     pid: int

@@ -1,8 +1,9 @@
 """Which network interfaces to serve on, and by which address they are reached."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.auto import HostNetwork, choose, choose_address
@@ -13,8 +14,7 @@ _NOT_THERE = "interface {} does not exist yet; it is served once it appears, or 
 _NO_ADDRESS = "interface {} has no IPv4 address yet; it is served once it has"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """An interface that can be served: the kernel's number for it, and the IPv4 address that machines use."""
 
     name: str
@@ -24,8 +24,7 @@ class Interface:
     network: IPv4Network
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What there is of the interfaces that are wanted; ``waits_for`` has a line for each that cannot be served."""
 
     interfaces: tuple[Interface, ...] = ()

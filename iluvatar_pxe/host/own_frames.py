@@ -10,11 +10,13 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
 from iluvatar_pxe.host.udp import enlarge_receive_buffer
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import CHADDR
 from iluvatar_pxe.wire.udp import UDP, udp_payload
 
@@ -38,8 +40,7 @@ _PROTOCOL, _PORT, _CHADDR = 9, 2, 8 + CHADDR.start
 """In the IP header; and behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Frames:
+class _Frames(Struct, frozen=True):
     """Frames with the same message that no datagram was asked about yet."""
 
     count: int

@@ -4,17 +4,17 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+
+from msgspec import Struct
 
 _LISTENING = {"tcp": "0A", "udp": "07"}
 """States of sockets that have a port for themselves (net/tcp_states.h)."""
 _UNIT = re.compile(r"[^/]+\.(service|socket|scope)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A socket that has a port, and whose it is; the process is unknown where this user may not see it."""
 
     protocol: str

@@ -1,10 +1,11 @@
 """The default routes of this host, as the kernel lists them (``fib_route_seq_show`` in Linux' ``net/ipv4/fib_trie.c``)."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from sys import byteorder
+
+from msgspec import Struct
 
 ROUTES = Path("/proc/net/route")
 
@@ -14,8 +15,7 @@ _DEFAULT_ROUTE = re.compile(
 _RTF_UP, _RTF_REJECT = 0x1, 0x200
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultRoute:
+class DefaultRoute(Struct, frozen=True):
     """``gateway`` is None where the interface itself leads there, as with a tunnel."""
 
     interface: str

@@ -4,8 +4,9 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import InstallError, ServerError
 from iluvatar_pxe.host.lock import lock_directory
@@ -46,8 +47,7 @@ Step = tuple[str, str]
 """The item, and what was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """The service on the system below ``root``: this host's, or an image's, where nothing is started."""
 
     root: Path = Path("/")

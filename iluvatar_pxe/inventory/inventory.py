@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -40,6 +39,7 @@ from iluvatar_pxe.machines.recognise import merge_text
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.values import replace
 
 TICK_SECONDS = 60.0
 """How often the enrolment window is written down and machines that passed by are dropped."""

@@ -1,7 +1,6 @@
 """What is known now, in memory, and queued for the database at the moment it changes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
@@ -21,6 +20,7 @@ from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.recognise import recognise
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase
+from iluvatar_pxe.values import replace
 
 MOST_ADDRESSES = 4096
 """Addresses remembered: more than the leases of any home network, and the least recently seen goes first."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
@@ -19,6 +18,7 @@ from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Sighting
+from iluvatar_pxe.values import replace
 
 MOST_MACHINES = 1024
 """Simulated machines remembered at once; the one that was heard of least lately goes first."""

@@ -8,8 +8,9 @@ opened or closed, that holds: each daemon takes it in once, when it applies the 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import EnrolmentFile
 
@@ -20,8 +21,7 @@ _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this date has not been set."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedWindow:
+class SavedWindow(Struct, frozen=True):
     """A window as written down: the seconds that then remained (0 when closed), and their end by the wall clock."""
 
     remaining: float

@@ -3,9 +3,10 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, list_assets
 from iluvatar_pxe.boot.chains.talos import asset_names
@@ -26,8 +27,7 @@ _NO_ASSETS = DIRECTORY / "no-assets"
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """What a lab is to serve."""
 
     fleet: Path | None
@@ -38,8 +38,7 @@ class Sources:
     """Where packages are kept that stand-ins are made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserLab:
+class UserLab(Struct, frozen=True):
     """A lab whose daemon runs."""
 
     lab: Lab

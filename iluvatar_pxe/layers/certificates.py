@@ -8,13 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.keys import PrivateKey, Randomness, dump_certificate
 
 
-@dataclass(frozen=True, slots=True)
-class Validity:
+class Validity(Struct, frozen=True):
     """From when until when a certificate is valid."""
 
     begin: datetime
@@ -31,8 +31,7 @@ class Issuer:
     """The command by which people give the cluster a new CA."""
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """Who a client is, to the API that reads its certificate."""
 
     organizations: Sequence[str]

@@ -1,6 +1,6 @@
 """What may be next on the way to a layer's cluster, whichever program founds it, and what is known of its machines. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.fleet.source import cluster_file
@@ -9,60 +9,52 @@ MISSING = "switch it on, and look at its screen; if it is gone for good, remove 
 """What to do about a machine that is silent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unproved:
+class Unproved(Struct, frozen=True):
     """A machine of which nothing is known: it is off, boots, or hangs; ``why`` is one line."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A machine that shows another cluster's certificate; ``why`` is one line."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing can be done before this has changed, for each that is waited for; ``names`` may be empty."""
 
     why: str
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NameFounder:
+class NameFounder(Struct, frozen=True):
     """Commit that this machine founds the cluster."""
 
     founder: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TellFounder:
+class TellFounder(Struct, frozen=True):
     """Tell the recorded founder to found the cluster."""
 
     founder: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoteFounded:
+class NoteFounded(Struct, frozen=True):
     """Commit that the cluster is founded: what runs proves it."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAgain:
+class FoundAgain(Struct, frozen=True):
     """Commit that another founder is to be named: the recorded one left the fleet before it had founded anything."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Founded:
+class Founded(Struct, frozen=True):
     """Nothing is to be done. Of k3s, ``servers`` are the cluster's members, and ``ready`` all nodes that are ready."""
 
     why: str
@@ -70,8 +62,7 @@ class Founded:
     ready: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     """Nothing is done until a person has decided; ``why`` is one line with the remedy."""
 
     why: str

@@ -1,8 +1,9 @@
 """What machines that leave a cluster have in common, whichever program it runs. Pure."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.fleet.lookup import listed_as
@@ -15,8 +16,7 @@ FILE_GONE = "its file has left the fleet"
 NOT_DUE = "its file is gone; it leaves in a minute, unless the file is back by then"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """It stays as it is for now; ``why`` is one line."""
 
     why: str

@@ -8,8 +8,9 @@ comes back just between the making of a ticket and its use costs that machine on
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.merge import Merge
@@ -18,10 +19,10 @@ from iluvatar_pxe.machines.observe import more_telling
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Phase
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Struct, frozen=True):
     """``snapshot`` holds everything known; ``merges`` are of machines in memory into those of the database."""
 
     snapshot: Snapshot

@@ -6,11 +6,13 @@ addresses is as it should be. A second one, or a server that offers something to
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import AddressValueError, IPv4Address
 
+from msgspec import Struct
+
 from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, BOOTREPLY, DhcpMessage, MessageType, Option
 from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT
 
@@ -20,8 +22,7 @@ FORGOTTEN = timedelta(days=1)
 """After which a server that is silent is no longer told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(Struct, frozen=True, kw_only=True):
     """What one message tells of a DHCP server. ``boots``: it offered something to boot, ``boot_file`` of ``boot_server``."""
 
     address: IPv4Address
@@ -31,8 +32,7 @@ class Heard:
     boot_server: IPv4Address | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DhcpServer:
+class DhcpServer(Struct, frozen=True, kw_only=True):
     """A DHCP server on the network of an interface; ``is_ours``: it is another daemon of the fleet."""
 
     interface: str

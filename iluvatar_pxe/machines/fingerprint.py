@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
 from iluvatar_pxe.machines.raspberry_pi import MAKER, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
 from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import (

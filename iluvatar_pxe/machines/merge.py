@@ -1,16 +1,17 @@
 """Merges two machines into one, and splits one into two."""
 
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import more_telling
 from iluvatar_pxe.machines.states import CleanUp, Directive, Phase
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """``absorbed`` is ``survivor`` now. Its boots count on after the survivor's: 1 becomes ``offset`` + 1.
 
     ``current`` is the survivor's boot under way, which then gets the number ``current_becomes``; the two are equal

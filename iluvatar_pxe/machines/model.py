@@ -1,13 +1,13 @@
 """What is known of machines: immutable values, replaced when something changes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from operator import attrgetter
 from typing import Self, TypeAlias
 from uuid import UUID
 
+from msgspec import Struct, field
 from rpds import HashTrieMap
 
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
@@ -17,6 +17,7 @@ from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MOST_UNSURE = 8
@@ -24,8 +25,7 @@ _NO_DIRECTIVE, _NO_ATTEMPTS, _NO_REPORT, _NO_SEED = Directive(), Attempts(), Rep
 """One of each for all machines: of those that pass by there are thousands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """One machine as observed and assigned. ``generation`` counts its boots, from 1."""
 
     id: UUID
@@ -83,12 +83,8 @@ class Machine:
         return self is before or _all_but_when(self) == _all_but_when(before)
 
     def seen_at(self, moment: datetime) -> Self:
-        """Return it as seen at a later moment; five times as quick as ``replace``, for it happens with most messages."""
-        again = object.__new__(type(self))
-        for name in _NAMES:
-            object.__setattr__(again, name, getattr(self, name))
-        object.__setattr__(again, "last_seen", moment)
-        return again
+        """Return it as seen at a later moment."""
+        return replace(self, last_seen=moment)
 
     @property
     def title(self) -> str:
@@ -117,8 +113,7 @@ class Machine:
         return self.directive == _NO_DIRECTIVE and not (self.conflict or self.apart)
 
 
-_NAMES = tuple(one.name for one in fields(Machine))
-_all_but_when = attrgetter(*(name for name in _NAMES if name != "last_seen"))
+_all_but_when = attrgetter(*(name for name in Machine.__struct_fields__ if name != "last_seen"))
 
 
 def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
@@ -136,8 +131,7 @@ def sighting_of(machine: Machine, firmware: Firmware | None = None) -> Sighting:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootEvent:
+class BootEvent(Struct, frozen=True, kw_only=True):
     """One stage of one boot, or something that happened in it.
 
     ``detail`` says what was served, ``cause`` why; then how much of it and in which time.
@@ -157,8 +151,7 @@ def _nowhere(_: Machine) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """What the fleet says of the machine that a NIC belongs to: the NICs of its file, and who is another machine."""
 
     macs: tuple[str, ...] = ()
@@ -172,8 +165,7 @@ NOT_LISTED = Listed()
 """No file lists the NIC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """All machines at one moment. A change makes a new one that shares nearly everything with the old."""
 
     by_id: "HashTrieMap[UUID, Machine]" = field(default_factory=HashTrieMap)

@@ -1,14 +1,16 @@
 """One more sighting of a machine: what is known of it afterwards."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.machines.boots import Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.raspberry_pi import MAKER
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Wipe
+from iluvatar_pxe.values import replace
 
 _VAGUE = (Firmware.NOT_BOOTING, Firmware.TALOS, Firmware.UNSUPPORTED, Firmware.IPXE)
 """Those that do not tell which firmware the machine has, least telling first."""
@@ -24,8 +26,7 @@ _PHASES = {
 _FORWARD = tuple(_PHASES.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A stage that a boot came to. ``chain`` names the boot chain when its script was served.
 
     After ``most_attempts`` boots of an operating system's chain within an hour, none of them further than an earlier one, the next

@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.machines.raspberry_pi import Generation, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware
@@ -26,8 +27,7 @@ RASPBERRY_PI_MENU = (
 """Option 43 for a Pi, the 3B's way: it counts three characters too few, and later models ignore what follows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quirk:
+class Quirk(Struct, frozen=True, kw_only=True):
     """One row: a message that ``matches`` comes from firmware with this ``symptom``. The rest is what is done."""
 
     name: str

@@ -12,9 +12,10 @@ owner may set another prefix, so the beginning of the MAC counts as well.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.dhcp import DhcpMessage, Option
 from iluvatar_pxe.wire.pxe import client_arch_codes
@@ -40,8 +41,7 @@ class Generation(StrEnum):
     PI5 = "pi5"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaspberryPi:
+class RaspberryPi(Struct, frozen=True, kw_only=True):
     """A Pi as far as it tells: ``serial`` is eight digits in lower case, empty where it tells none.
 
     ``generation`` is None where only its MAC shows that it is a Pi; then it may need any of the files.
@@ -126,8 +126,7 @@ def same_serial(one: str, other: str) -> bool:
     return long[-8:] in {short, bytes.fromhex(short)[::-1].hex()}
 
 
-@dataclass(frozen=True, slots=True)
-class PiFile:
+class PiFile(Struct, frozen=True):
     """A file as a Pi asks for it: ``file`` below the serial number, the MAC, or neither (EEPROM: TFTP_PREFIX)."""
 
     file: str

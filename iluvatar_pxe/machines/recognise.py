@@ -11,8 +11,9 @@ mainboard's.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.hardware import agreement, contradiction, hardware_of
@@ -21,10 +22,10 @@ from iluvatar_pxe.machines.model import NOT_LISTED, Listed, Machine, Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The sender, None when its MAC is new; machines that turn out to be the same one.
 
     ``conflicts`` says by machine why its identity is unclear; then nothing it reports is trusted.
@@ -112,8 +113,7 @@ def _settled(machine: Machine) -> bool:
     return machine.phase is not Phase.DISCOVERED or machine.assignment is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The machine as known now, and what led there; ``happened`` is of the machines in it, in this order.
 
     The merges come first: the machines they absorbed are no more. ``disputed`` are others that are in doubt now.

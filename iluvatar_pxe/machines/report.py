@@ -1,15 +1,17 @@
 """What a machine's operating system has reported of itself."""
 
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+
+from iluvatar_pxe.values import replace
 
 LONGEST = 500
 """Characters of a fault."""
 MOST_FAULTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """``start`` is the id of the operating system's last start, and ``boot`` the machine's boot that it was in.
 
     The same start, heard again, is no other one: a machine repeats itself after each lost connection.

@@ -1,10 +1,9 @@
 """What a machine was given to configure itself with, and whether it has swapped its ticket for secrets."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(Struct, frozen=True):
     """``boot`` is the machine's boot in which it got its cloud-init documents last, with the ticket in them.
 
     ``is_spent``: it has stored the secrets that the ticket was swapped for, so the ticket gives nothing any more.

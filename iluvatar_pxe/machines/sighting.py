@@ -1,9 +1,10 @@
 """A sighting: what one message tells about its sender."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
@@ -23,8 +24,7 @@ class Firmware(StrEnum):
     """An ordinary DHCP client."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """One message's evidence. Text comes from the machine: sanitised, but not trusted."""
 
     mac: str

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from iluvatar_pxe.machines.boots import Stage
 
 
@@ -64,8 +66,7 @@ class Wipe(IntEnum):
         return {Wipe.FIRST: Wipe.ALLOWED, Wipe.ONCE: Wipe.NO}.get(self, self)
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """An intent, and who set it and why."""
 
     intent: Intent = Intent.BOOT
@@ -120,8 +121,7 @@ ROLES: Mapping[LayerKind, tuple[Role, Role]] = MappingProxyType(
 """By kind of layer, the role of the first few machines and that of the rest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Struct, frozen=True, kw_only=True):
     """A name and a role, given once. ``rule`` says in words what gave them."""
 
     name: str
@@ -134,8 +134,7 @@ class Assignment:
 ATTEMPTS_WITHIN = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(Struct, frozen=True):
     """Boots of one chain without progress: start times of the last few, oldest first.
 
     ``best`` is the latest stage that any boot of the chain has reached, ``boot`` the last one counted.

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from iluvatar_pxe.fleet.notifications import NewsKind
 from iluvatar_pxe.notifications.news import News
 from iluvatar_pxe.printable import printable
@@ -27,8 +29,7 @@ _LINKED = re.compile(r"(?<=:)(?=//)|(?<=[^\W_]\.)(?=[^\W\d_])(?!ya?ml\b)")
 """Where a URL or a domain is cut, as services make links of those that are no markup; names of the fleet's files are none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What a service gets: text of one line, and text of several."""
 
     title: str

@@ -1,8 +1,9 @@
 """Which events are news for somebody who is away, and in which words. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from iluvatar_pxe.events import Event, EventKind
 from iluvatar_pxe.fleet.lookup import title_of
@@ -24,8 +25,7 @@ class Teller(Enum):
     """The first one that is up, for all of them know."""
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """One thing to tell. It is the same as an earlier one if ``kind``, ``about`` and ``cause`` are."""
 
     kind: NewsKind

@@ -5,11 +5,11 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import OperationError
@@ -30,8 +30,7 @@ from iluvatar_pxe.notifications.told import Told
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class NotifierContext:
+class NotifierContext(Struct, frozen=True):
     """What is told, and where it is read."""
 
     events: EventLog

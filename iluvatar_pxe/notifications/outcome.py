@@ -1,10 +1,9 @@
 """How an attempt to deliver a message ended; also what the child process answers."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """``fault`` is one line without secrets, empty where the service took the message."""
 
     fault: str = ""

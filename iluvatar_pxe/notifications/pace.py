@@ -1,10 +1,9 @@
 """When a message goes out, and when it is tried again. Pure; seconds."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """What comes together is one message, and a service that fails is left alone for longer each time."""
 
     calm: float = 3.0

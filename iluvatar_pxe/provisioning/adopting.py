@@ -1,9 +1,10 @@
 """Takes a k3s cluster that exists into the fleet's files. Its machines are only read, by GET requests to its API."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.models import Fleet
@@ -23,8 +24,7 @@ _LIFETIME = timedelta(minutes=15)
 """Of the certificate that the API is read with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adoption:
+class Adoption(Struct, frozen=True, kw_only=True):
     """What became of a cluster, or would."""
 
     nodes: tuple[ObservedNode, ...]
@@ -34,8 +34,7 @@ class Adoption:
     """What is not taken, and what people are to do: one line each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Adopter:
+class Adopter(Struct, frozen=True):
     """Reads clusters and commits them."""
 
     context: ClusterContext

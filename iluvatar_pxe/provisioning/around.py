@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.factory import registry_of
 from iluvatar_pxe.errors import ConfigurationError
@@ -21,8 +22,7 @@ _SECONDS = 3.0
 """Until a daemon's name counts as unknown."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Around:
+class Around(Struct, frozen=True, kw_only=True):
     """Looks at the moment when a machine asks: addresses and routes change."""
 
     applied: Applied

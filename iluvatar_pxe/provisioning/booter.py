@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.assets.store import AssetStore
@@ -30,6 +31,7 @@ from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.provisioning_system import ProvisioningSystem
 from iluvatar_pxe.provisioning.trust import Trust, TrustPolicy
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 FIRMWARE_SECONDS = 300.0
 """From a DISCOVER to the last file that the same firmware fetches, at most."""
@@ -46,8 +48,7 @@ def _nobody(_: str) -> None:
     """Nobody fetches it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booter:
+class Booter(Struct, frozen=True, kw_only=True):
     """Decides for the machines of one inventory. Whom it believes, and what it gives them, are its policies.
 
     One that ``observes`` gives no machine a place, whoever sent that machine here.
@@ -184,8 +185,7 @@ class Booter:
         return owner_by(mac, self.inventory.snapshot, self.applied.fleet)
 
 
-@dataclass(frozen=True, slots=True)
-class Booters:
+class Booters(Struct, frozen=True):
     """The booter of real machines, and that of simulated ones."""
 
     real: Booter

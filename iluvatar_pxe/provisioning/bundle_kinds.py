@@ -1,9 +1,10 @@
 """The secrets of clusters, by the kind of layer: what both kinds can do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur import bundle_check as k3s
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle, dump_k3s_bundle, is_k3s_bundle, load_k3s_bundle
@@ -18,8 +19,7 @@ AnyBundle = Bundle | K3sBundle
 BundleT = TypeVar("BundleT", Bundle, K3sBundle)
 
 
-@dataclass(frozen=True, slots=True)
-class BundleKind(Generic[BundleT]):
+class BundleKind(Struct, Generic[BundleT], frozen=True):
     """How secrets of one kind are read, written and checked; all of these raise BundleError."""
 
     layer: LayerKind

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
@@ -20,8 +21,7 @@ from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cloud_init import Asker, instance_id_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudConfigs:
+class CloudConfigs(Struct, frozen=True, kw_only=True):
     """Makes them."""
 
     bundle: Callable[[str], Awaitable[K3sBundle]]

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.plan import ToBeMade
 from iluvatar_pxe.errors import ConfigurationError, IluvatarError, NotYetError
@@ -25,8 +26,7 @@ HOLD_SECONDS = 12.0
 """A node asks again after 30 s without an answer, and cloud-init never gives up waiting for one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Asker(Struct, frozen=True, kw_only=True):
     """A machine that shows its ticket from its own address."""
 
     machine: Machine
@@ -41,8 +41,7 @@ class Asker:
         return title_of(self.machine, fleet)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudInit:
+class CloudInit(Struct, frozen=True, kw_only=True):
     """Gives them; belongs to one event loop."""
 
     tickets: SeedTickets

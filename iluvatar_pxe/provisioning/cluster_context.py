@@ -1,8 +1,9 @@
 """What clusters are looked after with."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.fleet.models import Fleet
@@ -22,8 +23,7 @@ def _none() -> None:
     """Say that the fleet is applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """Seconds."""
 
     first: float = 2.0
@@ -49,8 +49,7 @@ class Pace:
     """After which an etcd that prepares is taken for one without data."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterContext:
+class ClusterContext(Struct, frozen=True):
     """What clusters are watched by."""
 
     fleet: Callable[[], Fleet]

@@ -4,10 +4,10 @@ import asyncio
 import errno
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import structlog
+from msgspec import Struct, field
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.dns.members import control_planes, members_of
@@ -36,8 +36,7 @@ DNS_PORT = 53
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Probed:
+class _Probed(Struct, frozen=True):
     holder: str | None
     until: float
 
@@ -46,8 +45,7 @@ def _tell(why: str) -> None:
     _log.warning("cluster.not-probed", why=why)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClusterNetwork:
+class ClusterNetwork(Struct, frozen=True, kw_only=True):
     """Asks this network; belongs to one event loop."""
 
     applied: Applied

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import ConfigurationError, IluvatarError
@@ -20,13 +21,13 @@ from iluvatar_pxe.layers.founding import Refuse, Step
 from iluvatar_pxe.layers.kubernetes.longhorn import copies_warning
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.reaching import node_addresses
+from iluvatar_pxe.values import replace
 
 _AT_ONCE = 50
 """Machines that are asked at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterReport:
+class ClusterReport(Struct, frozen=True):
     """How one layer's cluster is."""
 
     layer: str

@@ -4,13 +4,13 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec import Struct
 
 from iluvatar_pxe.errors import BundleError, IluvatarError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets, layer_file
@@ -51,8 +51,7 @@ async def _no_origin() -> None:
     """Nothing is newer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterRepository:
+class ClusterRepository(Struct, frozen=True):
     """What is read and committed of the fleet's repository."""
 
     revision: Callable[[], Revision | None]
@@ -65,8 +64,7 @@ class ClusterRepository:
     """Applies the newest commit; why it cannot, is the fleet's problem."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Failed:
+class _Failed(Struct, frozen=True, eq=False):
     """The last attempt to make secrets that has failed."""
 
     layer: str = ""

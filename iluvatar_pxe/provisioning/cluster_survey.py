@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import ConfigurationError, IluvatarError, KubernetesError
@@ -29,14 +30,14 @@ from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 _AT_ONCE = 4
 """Configurations that are made at the same time."""
 _STAGES = frozenset({"booting", "running"})
 
 
-@dataclass(frozen=True, slots=True)
-class Surveyed:
+class Surveyed(Struct, frozen=True):
     """A cluster, and what is to be changed of each machine."""
 
     cluster: Standings = field(default_factory=lambda: Standings(machines=()))
@@ -51,8 +52,7 @@ class Surveyed:
         return tuple(self.members[name] for name in ready)
 
 
-@dataclass(frozen=True)
-class Surveyor:
+class Surveyor(Struct, frozen=True):
     """Asks the machines of one layer's cluster."""
 
     layer: str

@@ -1,13 +1,13 @@
 """What is wrong around clusters, gathered from whoever has found it, for ``machines show`` and ``cluster status``."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.provisioning.refusals import Refusals
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterTroubles:
+class ClusterTroubles(Struct, frozen=True):
     """Who has found what."""
 
     refusals: Refusals

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import structlog
 
@@ -44,6 +43,7 @@ from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.one_look import OneLook
 from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.provisioning.removing import Removal
+from iluvatar_pxe.values import replace
 
 _log = structlog.get_logger()
 

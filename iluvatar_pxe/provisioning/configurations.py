@@ -1,10 +1,12 @@
 """Machine configurations that the daemon makes when a machine asks for its own. Nothing of them is kept."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Self
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.boot.plan import ToBeMade
 from iluvatar_pxe.changed import Changed
@@ -34,6 +36,7 @@ from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.held_requests import HeldRequests
 from iluvatar_pxe.provisioning.refusals import Refusal, Refusals
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 WAIT_SECONDS = 150.0
 """Talos gives an attempt 3 minutes. After each that fails it waits longer, in the end for hours."""
@@ -54,8 +57,7 @@ def _not_read(_: Machine) -> DiskChoice | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A configuration as text, which installs Talos on a disk.
 
     A ``partial`` one installs nothing: the machine waits in maintenance, for its disks to be read.
@@ -66,17 +68,16 @@ class Made:
     disk: DiskChoice | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
     """The configuration that a machine should run with, as text."""
 
-    text: str = field(repr=False)
+    text: str = dataclasses.field(repr=False)
     keeps: tuple[str, ...]
     """Entries of fields (``change_tables``) that cannot be told now, so that the machine keeps them as they are."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Configurations:
+class Configurations(Struct, frozen=True, kw_only=True):
     """Makes them of the applied fleet, a cluster's secrets, and what is known of the network."""
 
     around: Callable[[IPv4Address], Awaitable[Surroundings]]

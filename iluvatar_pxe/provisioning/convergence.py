@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import replace
 from typing import TypedDict, TypeVar
 
 import structlog
@@ -46,6 +45,7 @@ from iluvatar_pxe.provisioning.cluster_survey import Surveyed, Surveyor
 from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.reaching import opened
+from iluvatar_pxe.values import replace
 
 REFUSED_SECONDS = 300.0
 """After which a machine is offered again what it has refused; a new commit is at once."""

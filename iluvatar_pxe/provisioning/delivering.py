@@ -6,10 +6,10 @@ Any daemon of the fleet does this. What they apply is the same, or as good.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import IluvatarError
@@ -23,8 +23,7 @@ from iluvatar_pxe.provisioning.plane import plane_of
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class FoundedLayers:
+class FoundedLayers(Struct, frozen=True):
     """The layers whose clusters are founded, and looked after by the daemon."""
 
     context: ClusterContext

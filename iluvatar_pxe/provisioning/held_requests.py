@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import ConfigurationError
@@ -17,8 +18,7 @@ MOST_WAITING = 256
 FoundT = TypeVar("FoundT")
 
 
-@dataclass(frozen=True, slots=True)
-class HeldRequests:
+class HeldRequests(Struct, frozen=True):
     """Those of one kind, which are held for so many seconds at most."""
 
     changes: tuple[Changed, ...]

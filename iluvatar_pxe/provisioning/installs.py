@@ -1,12 +1,12 @@
 """What machines that run the provisioning system are told to do with their disks, and what they report of it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from urllib.parse import quote
 from uuid import UUID
 
 import structlog
+from msgspec import Struct, field
 
 from iluvatar_pxe.boot.plan import Hold, Plan, ServePiFiles
 from iluvatar_pxe.bounded import Recent
@@ -39,6 +39,7 @@ from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.provisioning.cloud_init import Asker
 from iluvatar_pxe.provisioning.pi_reports import PiReports
 from iluvatar_pxe.replies.raspberry_pi import CGROUPS, MODEL_LINES
+from iluvatar_pxe.values import replace
 
 WAIT_SECONDS = 15
 """Between two looks at what a machine waits for."""
@@ -48,8 +49,7 @@ _STAGES = {InstallStep.ERASE: Stage.INSTALLING, InstallStep.DONE: Stage.INSTALLE
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installs:
+class Installs(Struct, frozen=True, kw_only=True):
     """Belongs to one event loop."""
 
     inventory: InventoryProtocol

@@ -3,7 +3,6 @@
 import logging
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.boot_meter import BootMeter
 from iluvatar_pxe.ratelimit import RateLimiter, complain
+from iluvatar_pxe.values import replace
 
 MOST_TRANSIENTS = 20
 """Machines that have only asked for a boot by DHCP and are logged within a second: anybody can invent such."""

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur.founding import Asks
 
@@ -13,8 +14,7 @@ JOIN_SECONDS = 600.0
 """For which a server that was told to join keeps others from being told."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     at: float
     """By the monotonic clock."""
     asks: Asks
@@ -22,8 +22,7 @@ class _Asked:
     """Why it was told nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     at: float
     """By the monotonic clock."""
     joins: bool

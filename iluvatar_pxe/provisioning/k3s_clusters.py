@@ -1,7 +1,8 @@
 """The clusters of all layers of kind k3s whose machines the daemon configures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.errors import NotYetError, OperationError
@@ -22,8 +23,7 @@ from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
 
 
-@dataclass(frozen=True, slots=True)
-class _K3sLayers:
+class _K3sLayers(Struct, frozen=True):
     context: ClusterContext
 
     @property

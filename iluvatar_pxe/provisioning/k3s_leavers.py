@@ -1,7 +1,8 @@
 """Finds out which nodes are to leave a k3s cluster, and what is left of them there."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.layers.ainur.asking_etcd import etcd_members
@@ -19,8 +20,7 @@ from iluvatar_pxe.layers.leaving import unlisted
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class K3sView:
+class K3sView(Struct, frozen=True, kw_only=True):
     """A cluster as its servers have it."""
 
     plane: str

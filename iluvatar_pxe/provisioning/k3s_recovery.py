@@ -5,7 +5,7 @@ Any daemon of the fleet does this. They see the same, and the record decides: ex
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -52,6 +52,7 @@ from iluvatar_pxe.layers.kubernetes.client import delete_node
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.node_tasks import NodeTasks
+from iluvatar_pxe.values import replace
 
 _OURS = frozenset([Kind.RESET, Kind.FORGET_ETCD])
 _log = structlog.get_logger()

@@ -6,7 +6,6 @@ of the fleet does this, and one at a time (``removal_turn``). What is next is re
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 import structlog
 
@@ -25,6 +24,7 @@ from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.draining import left_on
 from iluvatar_pxe.provisioning.k3s_leavers import K3sView, k3s_view
 from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
+from iluvatar_pxe.values import replace
 
 _HAS_LEFT = "its node has left the cluster; restart it, so that it is installed again"
 _log = structlog.get_logger()

@@ -1,8 +1,9 @@
 """How k3s clusters are, as their servers said when they were last looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.dns.members import Member, members_of
 from iluvatar_pxe.errors import IluvatarError
@@ -12,10 +13,10 @@ from iluvatar_pxe.layers.ainur.founding import Serves
 from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, Step
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class K3sReport:
+class K3sReport(Struct, frozen=True, kw_only=True):
     """How one layer's cluster is."""
 
     layer: str

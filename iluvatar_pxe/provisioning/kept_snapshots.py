@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
@@ -16,8 +17,7 @@ from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.tls.authority import CERTIFICATE
 
 
-@dataclass(frozen=True, slots=True)
-class KeptSnapshots:
+class KeptSnapshots(Struct, frozen=True):
     """Those below ``directory``."""
 
     directory: Path

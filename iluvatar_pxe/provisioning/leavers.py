@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import KubernetesError, TalosError
@@ -23,13 +24,13 @@ from iluvatar_pxe.layers.kubernetes import client as kubernetes
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
+from iluvatar_pxe.values import replace
 
 _GOING = "shutting down"
 """Talos' stage of a machine that is told to switch itself off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A machine that has left the fleet, as the cluster has it."""
 
     mac: str
@@ -45,8 +46,7 @@ class Found:
     """The fleet has another machine by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What the control planes that the fleet lists say."""
 
     plane: str

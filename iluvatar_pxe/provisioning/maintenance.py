@@ -6,12 +6,12 @@ Nobody vouches for a machine in maintenance mode but the neighbour table, so tha
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.boot.plan import RunScript, ToBeMade
 from iluvatar_pxe.bounded import Recent
@@ -34,6 +34,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Phase, Role
 from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.values import replace
 
 MOST_PUSHED = 8192
 """Configurations remembered that were pushed."""
@@ -44,8 +45,7 @@ UNSEEN_AFTER, UNSEEN_UNTIL = timedelta(minutes=1), timedelta(hours=1)
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A machine that runs Talos from memory, and what it is to be."""
 
     machine: Machine

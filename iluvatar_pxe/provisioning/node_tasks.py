@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.dns.members import members_of
@@ -23,6 +24,7 @@ from iluvatar_pxe.layers.ainur.node_tasks import (
 )
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 FRESH_SECONDS = 300.0
 """For which what a node said counts; it asks every minute."""
@@ -30,8 +32,7 @@ GIVEN_SECONDS = 45.0
 """For which a task counts that is not given again: shorter than ``Pace.turn``, after which another daemon gives others."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
+class _Heard(Struct, frozen=True):
     facts: Facts
     at: float
     """By the monotonic clock."""

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.fleet.lookup import listed_as, role_of
 from iluvatar_pxe.fleet.models import ListedMachine
@@ -20,8 +21,7 @@ from iluvatar_pxe.provisioning.reinstalling import place_in_cluster
 _NOBODY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """Asks clusters."""
 
     context: ClusterContext

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from msgspec import Struct
+
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.fleet.k3s import Packaged
 from iluvatar_pxe.fleet.layers import K3sLayer
@@ -35,8 +37,7 @@ class OwnNode:
     user_data: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hardware:
+class Hardware(Struct, frozen=True, kw_only=True):
     """What it is told of itself."""
 
     macs: tuple[str, ...]
@@ -47,8 +48,7 @@ class Hardware:
     """Whether what k3s stores would be on an SD card or eMMC, unless the fleet names a file system for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnHost:
+class OwnHost(Struct, frozen=True):
     """Belongs to one event loop."""
 
     booter: Booter

@@ -1,7 +1,6 @@
 """What Raspberry Pis report becomes how far their boots have come. Who reports shows its ticket from its own address."""
 
 from contextlib import suppress
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import structlog
@@ -18,6 +17,7 @@ from iluvatar_pxe.machines.report import LONGEST, Report
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.tickets import mask
+from iluvatar_pxe.values import replace
 
 _log = structlog.get_logger()
 

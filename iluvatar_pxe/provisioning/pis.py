@@ -5,7 +5,6 @@ It is told so at once: to silence a Pi answers with its timeouts, of 45 s and mo
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.provisioning.cloud_init import instance_id_of
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, seed_arguments
+from iluvatar_pxe.values import replace
 
 ASSIGN_SECONDS = 3.0
 """How long a Pi waits for its name: a commit takes more than a second, and a file that is refused it asks for at its next boot."""

@@ -1,6 +1,6 @@
 """Finds a server of a cluster whose Kubernetes answers."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import control_planes, members_of
 from iluvatar_pxe.errors import KubernetesError
@@ -9,8 +9,7 @@ from iluvatar_pxe.layers.kubernetes.client import cluster_id
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
+class Plane(Struct, frozen=True):
     """One that has answered, and an administrator's credentials for it."""
 
     layer: str

@@ -1,7 +1,6 @@
 """What keeps machines from booting now: boot files and configurations that are missing or damaged."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.case import Context
@@ -13,6 +12,7 @@ from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.problem import first_of
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.values import replace
 
 
 class Prospects:

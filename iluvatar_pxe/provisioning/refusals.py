@@ -1,9 +1,10 @@
 """Machines whose configuration cannot be made now: told for as long as that lasts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.problem import first_of
@@ -12,8 +13,7 @@ MOST_REFUSED = 4096
 """Machines remembered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """One machine, where it has asked, and why it got nothing."""
 
     machine_id: UUID

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -41,6 +40,7 @@ from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport, report_of
 from iluvatar_pxe.provisioning.reaching import opened
+from iluvatar_pxe.values import replace
 
 DOWN_SECONDS = 600.0
 """For Talos to drain, to leave etcd and to wipe; one that still runs then has given up."""

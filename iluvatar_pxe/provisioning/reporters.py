@@ -1,7 +1,6 @@
 """Which machine reports from an address, and which addresses are believed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv4Address
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.ratelimit import complain
+from iluvatar_pxe.values import replace
 
 MOST_LIARS = 1024
 """Machines remembered that report what another one does."""

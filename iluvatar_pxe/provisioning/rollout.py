@@ -3,9 +3,9 @@
 import asyncio
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.assign import Reservation
@@ -30,6 +30,7 @@ from iluvatar_pxe.layers.effects import effects_on_installed
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.provisioning.applied import Applied
+from iluvatar_pxe.values import replace
 
 MOST_UNTOLD = 64
 """Commits whose changes are still to be logged; pushes in quick succession are logged together."""
@@ -39,8 +40,7 @@ MOST_LINES = 50
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
+class _News(Struct, frozen=True):
     old: Fleet | None
     new: Fleet
     snapshot: Snapshot

@@ -5,7 +5,7 @@ So its age does not count from the moment that documents were given with it. The
 stored its secrets, or has got documents in a later boot.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.provisioning.tickets import Claim, Tickets
@@ -13,8 +13,7 @@ from iluvatar_pxe.provisioning.tickets import Claim, Tickets
 _TICKET, _RECEIPT = "cloud-init", "cloud-init-receipt"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """The machine that a ticket is made out to, and in which of its boots."""
 
     machine: Machine

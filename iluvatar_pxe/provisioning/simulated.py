@@ -7,7 +7,6 @@ the booter of real machines; only machines simulated on this very host are belie
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import Plan
@@ -29,6 +28,7 @@ from iluvatar_pxe.replies.made_up import (
     with_made_up_script,
 )
 from iluvatar_pxe.replies.masking import mask_arguments, mask_configuration, masked
+from iluvatar_pxe.values import replace
 
 IsOwn = Callable[[IPv4Address], bool]
 """Says whether an address is this host's."""

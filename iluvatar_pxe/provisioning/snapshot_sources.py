@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.layers.arda.api.client import TalosApi
@@ -30,8 +31,7 @@ class SnapshotSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TalosSource:
+class TalosSource(Struct, frozen=True):
     """Control planes, asked with the role that may take snapshots."""
 
     credentials: Credentials
@@ -52,8 +52,7 @@ class TalosSource:
                 yield piece
 
 
-@dataclass(frozen=True, slots=True)
-class K3sSource:
+class K3sSource(Struct, frozen=True):
     """Servers, whose etcd takes certificates of the CA that the cluster's secrets have."""
 
     credentials: Credentials

@@ -6,11 +6,11 @@ Two daemons of one fleet have two copies. None of them needs more than the repos
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import EtcdError, IluvatarError, OperationError, TalosError
@@ -29,8 +29,7 @@ from iluvatar_pxe.provisioning.snapshot_store import SnapshotStore
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotPace:
+class SnapshotPace(Struct, frozen=True):
     """Seconds."""
 
     look: float = 60.0
@@ -39,8 +38,7 @@ class SnapshotPace:
     """After one that has failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotContext:
+class SnapshotContext(Struct, frozen=True):
     """What snapshots are taken with."""
 
     fleet: Callable[[], Fleet]

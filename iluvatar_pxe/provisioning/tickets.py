@@ -7,11 +7,11 @@ import os
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.host.durable import write_file
@@ -39,8 +39,7 @@ def mask(text: str) -> str:
     return _TICKET.sub("TICKET", text)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a valid ticket says: this machine, in its boot number ``generation``."""
 
     machine_id: UUID
@@ -111,8 +110,7 @@ class Tickets:
         return octets + hmac.digest(self._key, purpose.encode() + b"\0" + octets, "sha256")[:_MAC_OCTETS]
 
 
-@dataclass(frozen=True, slots=True)
-class TicketKey:
+class TicketKey(Struct, frozen=True):
     """The key, and why it is good only until the next restart, in one line, or None."""
 
     octets: bytes

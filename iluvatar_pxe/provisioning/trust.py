@@ -6,9 +6,10 @@ ago. An attacker who spoofs MACs or sniffs the network is not kept out by this.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.nics import nics_of, not_its_nic
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
@@ -21,8 +22,7 @@ DHCP_WITHIN = 15 * 60.0
 """Seconds since the machine last asked for a boot by DHCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """``itself``: the request comes from one of the machine's NICs. ``doubt`` says what speaks against it, if any."""
 
     itself: bool

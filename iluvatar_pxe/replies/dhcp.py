@@ -1,13 +1,13 @@
 """Plan to proxyDHCP reply. Numbers in brackets are those of docs/proxydhcp.md."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.boot.plan import BootAnswer, BootLocal, Chainload
 from iluvatar_pxe.machines.quirks import Quirk, boot_vendor_class
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.links import ABSENT_FILE, Links
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import (
     ANY,
     BOOTREPLY,

@@ -1,14 +1,14 @@
 """URLs of this server, as written into replies."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 ABSENT_FILE = "boot-local-disk"
 """A file that does not exist here: firmware that gets its name fails at once and boots its disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """This server as the asking machine sees it."""
 
     address: IPv4Address

@@ -5,7 +5,6 @@ they hold no secrets, and any client on this network may fetch them.
 """
 
 import re
-from dataclasses import replace
 
 from iluvatar_pxe.boot.chains.talos import KERNEL_ARGS, KERNEL_ARGS_TO_1_13
 from iluvatar_pxe.boot.plan import (
@@ -23,6 +22,7 @@ from iluvatar_pxe.boot.plan import (
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.public_words import TALOS_KEYS
 from iluvatar_pxe.replies.raspberry_pi import CGROUPS, PLAIN_CMDLINE
+from iluvatar_pxe.values import replace
 
 NAME = "simulated"
 WHY = "details are shown only on the server's own host: run simulate there, or iluvatar-pxe plan"

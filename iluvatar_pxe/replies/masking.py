@@ -9,7 +9,6 @@ import io
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from ruamel.yaml import YAML
@@ -19,6 +18,7 @@ from ruamel.yaml.tag import Tag
 
 from iluvatar_pxe.boot.plan import Plan, RunScript, ServePiFiles
 from iluvatar_pxe.replies.public_words import IPXE_COMMANDS, KERNEL_ARGUMENTS, TALOS_KEYS
+from iluvatar_pxe.values import replace
 
 MASK = "(masked)"
 CERTIFICATE = "(certificate)"

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import NoAnswerError, SimulateError
 from iluvatar_pxe.simulate.downloads import HttpClient
@@ -37,8 +38,7 @@ _PROGRAMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """How a boot went: ``result`` in words, or the ``reason`` why its last stage failed."""
 
     machine: Machine

@@ -3,12 +3,12 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from msgspec import Struct
 from yarl import URL
 
 from iluvatar_pxe.errors import NoAnswerError, NoFileError, SimulateError
@@ -46,8 +46,7 @@ async def by_tftp(attachment: Attachment, server: IPv4Address, name: str, manner
     return download.content
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Of an HTTP server: its status, and the beginning of its text."""
 
     status: int

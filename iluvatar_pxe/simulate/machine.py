@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.pxe import CLIENT_ARCHS, ClientArch
 
@@ -50,8 +51,7 @@ _PI_PREFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """One machine with one card."""
 
     kind: Kind

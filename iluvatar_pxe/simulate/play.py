@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.simulate.downloads import HttpClient
 from iluvatar_pxe.simulate.link.attachment import Attachment
@@ -10,8 +11,7 @@ from iluvatar_pxe.simulate.machine import Machine
 from iluvatar_pxe.simulate.stages import Stages
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(Struct, frozen=True):
     """One machine on the network, and the stages of its boot."""
 
     machine: Machine

@@ -5,8 +5,9 @@ request, and then its last ACK, after the waits of its firmware; when the last o
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.simulate.content import Content
@@ -30,8 +31,7 @@ _VALUE = re.compile(r"[0-9]{1,18}")
 _NAMED = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How a firmware asks for a file."""
 
     options: Options = ()

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.host.durable import put_directory_in_place, write_file
@@ -42,8 +42,7 @@ _UNUSUAL = re.compile("[^!-~]")
 CERTIFICATE, KEY = "ca.crt", "ca.key"
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """A CA that can sign."""
 
     certificate: x509.Certificate

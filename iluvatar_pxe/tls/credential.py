@@ -2,7 +2,6 @@
 
 import os
 import ssl
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.tls.authority import BEGINNING, Authority, usage, valid_until
@@ -21,8 +21,7 @@ LIFE = timedelta(days=90)
 _SUBJECT = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "iluvatar-pxe")])
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A certificate in use."""
 
     certificate: x509.Certificate

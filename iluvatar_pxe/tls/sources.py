@@ -1,12 +1,12 @@
 """Sources of the TLS port's certificate: the daemon's CA, or files named in ``[http]``. These functions block."""
 
 import ssl
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TlsError
 from iluvatar_pxe.settings.model import HttpSettings
@@ -34,8 +34,7 @@ class Source(Protocol):
         """Say for which names it cannot vouch, in one line, or return None."""
 
 
-@dataclass(frozen=True)
-class OwnSource:
+class OwnSource(Struct, frozen=True):
     """Signs a certificate whenever the last one ends soon, is not valid now, or lacks a name."""
 
     authority: Authority
@@ -63,8 +62,7 @@ class OwnSource:
         return tuple(name for name in names if self.authority.permits(name))
 
 
-@dataclass(frozen=True)
-class GivenSource:
+class GivenSource(Struct, frozen=True):
     """Reads a certificate, its chain and its key, and again when the files have changed.
 
     Which names are in it, and for how long it is valid, is its owner's business.
@@ -113,8 +111,7 @@ class GivenSource:
         return marks
 
 
-@dataclass(frozen=True)
-class StandIn:
+class StandIn(Struct, frozen=True):
     """Signs by a CA that nobody trusts, and that is not handed out: what answers is this daemon, and says why."""
 
     signer: Authority

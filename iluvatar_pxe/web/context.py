@@ -1,6 +1,6 @@
 """What pages and the API work on."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
@@ -11,8 +11,7 @@ from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.web.metrics.measured import Measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebContext:
+class WebContext(Struct, frozen=True, kw_only=True):
     """The daemon's parts that are shown, and the commands that change something."""
 
     settings: Settings

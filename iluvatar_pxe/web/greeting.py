@@ -1,11 +1,11 @@
 """Has the templates of a page know who looks at it, and what that one's last change came to."""
 
-from dataclasses import replace
 from functools import wraps
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.said import FIELD, Said
 from iluvatar_pxe.web.visitor import look_as

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiohttp import web
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import IluvatarError
@@ -28,8 +29,7 @@ _PIECE = 16 << 10
 _DIGEST = re.compile(r"[0-9a-f]{8}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """A part of a page. It is sent anew when ``data`` differs; ``html`` renders it, with ``name`` as its ``sse-swap``."""
 
     name: str

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.boot_parts import Part
 from iluvatar_pxe.admin.boots import Boot, Segment
@@ -18,16 +19,14 @@ _LETTER, _MARGIN = 0.9, 1.0
 """How much of the width a letter takes on a small desktop, and what is around a word; on a phone bars have no words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A time that the scale names."""
 
     x: float
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A segment in the picture; ``label`` is what there is room for."""
 
     segment: Segment
@@ -36,8 +35,7 @@ class Bar:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """Boots with their bars, in the order in which they are shown."""
 
     rows: tuple[tuple[Boot, tuple[Bar, ...]], ...]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.ratelimit import complain
@@ -32,8 +33,7 @@ _HEADERS = {
 """A proxy such as nginx would keep events until its buffer is full."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamLimits:
+class StreamLimits(Struct, frozen=True, kw_only=True):
     """What streams may cost."""
 
     total: int = 256

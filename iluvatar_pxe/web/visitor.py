@@ -1,11 +1,11 @@
 """Who looks at a page, for its templates."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
+class Visitor(Struct, frozen=True, kw_only=True):
     """One who asks for a page."""
 
     csrf: str = ""

@@ -4,8 +4,9 @@ Both without the Ethernet header, as a packet socket of type SOCK_DGRAM has them
 """
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.mac import format_mac
@@ -19,8 +20,7 @@ _REQUEST = 1
 _NOBODY = bytes(4)
 
 
-@dataclass(frozen=True, slots=True)
-class ArpMessage:
+class ArpMessage(Struct, frozen=True):
     """Who sends a request or a reply. ``sender`` is 0.0.0.0 in a probe, whose sender has no address yet."""
 
     mac: str

@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 
@@ -66,8 +67,7 @@ class MessageType(IntEnum):
 _MESSAGE_TYPES = {int(kind): kind for kind in MessageType}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DhcpMessage:
+class DhcpMessage(Struct, frozen=True, kw_only=True):
     """One message. ``chaddr`` has hlen octets; ``options`` keeps order and repetitions."""
 
     op: int

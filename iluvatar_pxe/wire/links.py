@@ -6,9 +6,10 @@ byte order.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntFlag
 from ipaddress import IPv4Address, IPv4Interface
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.netlink import (
@@ -50,8 +51,7 @@ class LinkFlag(IntFlag):
     """IFF_LOWER_UP: a cable with something at its other end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """An interface. ``kind`` is the driver of a virtual one (``bridge``, ``vlan``, ``tun``), empty for a real NIC.
 
     ``lower`` is the index of the link that it runs on, and ``master`` that of the bridge or bond that it is a part of; 0
@@ -67,8 +67,7 @@ class Link:
     lower: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LinkAddress:
+class LinkAddress(Struct, frozen=True):
     """An IPv4 address of the link with this index."""
 
     index: int
@@ -77,8 +76,7 @@ class LinkAddress:
     """There is an earlier one in the same network."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListPart:
+class ListPart(Struct, frozen=True):
     """One datagram of an answer; ``done``: it is the last. ``errno`` is not 0 where there is no answer."""
 
     sequence: int

@@ -5,7 +5,8 @@ Both without the IPv6 header, as a raw ICMPv6 socket has them.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 
@@ -21,8 +22,7 @@ _UNIT = 8
 """Octets; options are multiples of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RouterSolicitation:
+class RouterSolicitation(Struct, frozen=True):
     """Section 4.1. ``link_address`` is the sender's MAC on Ethernet, empty when it does not tell."""
 
     link_address: bytes = b""

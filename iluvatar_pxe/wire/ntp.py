@@ -6,7 +6,8 @@ What follows the header of a request, such as a client's authentication, is not 
 """
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 
@@ -30,8 +31,7 @@ _PRECISION = -18
 """Of what is told, as a power of two in seconds: some microseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class NtpRequest:
+class NtpRequest(Struct, frozen=True):
     """``transmit`` is what the client calls its time: whatever it is, the reply repeats it."""
 
     version: int
@@ -39,8 +39,7 @@ class NtpRequest:
     transmit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a server says of a clock that is in step. ``error`` is the most that it may be wrong by, in seconds."""
 
     stratum: int

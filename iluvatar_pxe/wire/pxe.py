@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.dhcp import DhcpMessage, Option, tagged_values
 
@@ -46,8 +47,7 @@ class Platform(StrEnum):
     UBOOT = "u-boot"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientArch:
+class ClientArch(Struct, frozen=True):
     """One row of IANA's "Processor Architecture Types" (option 93)."""
 
     cpu: CpuArch

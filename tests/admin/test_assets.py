@@ -1,7 +1,6 @@
 """Commands on boot files: which files names mean, what is asked of the fetcher, and what is told."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.catalogue.download import Check, Digest, FirstUse, SumsFile, checked_by
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.values import replace
 
 NAMES = (PI, INITRD, KERNEL)
 

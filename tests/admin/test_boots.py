@@ -1,6 +1,5 @@
 """Boots as segments: what belongs to which part, and what stands out beside earlier boots."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.inventory.database.history import BootRecord
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import BootEvent
+from iluvatar_pxe.values import replace
 
 MACHINE = machine_of("52:54:00:64:00:01")
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

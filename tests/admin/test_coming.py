@@ -1,7 +1,6 @@
 """Which boot files the daemon is fetching, as programs beside it learn it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from admin.samples import Counter
@@ -11,6 +10,7 @@ from support.waiting import until
 from iluvatar_pxe.admin.coming import ShowComing
 from iluvatar_pxe.admin.requests.coming import coming_of
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.values import replace
 
 
 async def test_what_is_not_here_yet_arrives_as_it_is(counter: Counter, tmp_path: Path) -> None:

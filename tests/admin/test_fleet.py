@@ -1,7 +1,6 @@
 """The fleet's commits as plain data, and as lines of a terminal."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,6 +21,7 @@ from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
 from iluvatar_pxe.provisioning.cluster_troubles import ClusterTroubles
 from iluvatar_pxe.provisioning.clusters import Clusters
 from iluvatar_pxe.provisioning.refusals import Refusals
+from iluvatar_pxe.values import replace
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 COMMIT = Commit("a" * 40, "Anna", "2026-11-22T18:00:00+01:00", "A worker")

@@ -1,7 +1,6 @@
 """How a k3s cluster is, as plain data and on a terminal."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
@@ -15,6 +14,7 @@ from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.founding import Founded, NoteFounded, Refuse, Step, Wait
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.k3s_reports import K3sReport
+from iluvatar_pxe.values import replace
 
 FLEET = fleet_of(ainur="servers: 3\n")
 RECORD = ClusterFile.model_validate(

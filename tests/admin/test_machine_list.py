@@ -1,6 +1,5 @@
 """The list of machines: what a filter leaves, in which order, and what is told of each."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:64:00:01"
 PLAIN = machine_of(MAC, reached=Stage.SCRIPT, furthest=Stage.SCRIPT)

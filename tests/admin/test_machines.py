@@ -1,6 +1,5 @@
 """What people may do to a machine, on a real inventory."""
 
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Any
@@ -18,6 +17,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
 from iluvatar_pxe.machines.states import Attempts, Directive, Intent, Phase, Role, Wipe
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
+from iluvatar_pxe.values import replace
 
 ARDA: dict[str, Any] = {"layer": "arda"}
 

@@ -1,6 +1,5 @@
 """What a machine would boot next, as its page tells it: as ``plan`` does, with secrets masked."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:64:00:01"
 SECRET = "c2VjcmV0IGtleQ"

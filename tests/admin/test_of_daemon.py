@@ -1,6 +1,6 @@
 """What only a daemon that runs can tell: its DNS server's answers and its parts' health."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from admin.samples import Counter
@@ -11,6 +11,7 @@ from iluvatar_pxe.admin.dns import DnsFlush, DnsQuery
 from iluvatar_pxe.admin.health import Health, ShowHealth
 from iluvatar_pxe.admin.requests.request import CommandResult
 from iluvatar_pxe.errors import OperationError
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.name import Name, name_of
 from iluvatar_pxe.wire.dns.records import type_of
 

@@ -1,7 +1,6 @@
 """Machines and plans as plain data: the same words for one plan, and nothing that JSON cannot hold."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -26,6 +25,7 @@ from iluvatar_pxe.machines.inspection import Disk, Inspection, Nic
 from iluvatar_pxe.machines.model import BootEvent, Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:77:00:01"

@@ -1,7 +1,7 @@
 """Whose power is meant, what is refused, and what is said of it."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import cast
@@ -20,6 +20,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Intent
 from iluvatar_pxe.power.action import Action
 from iluvatar_pxe.provisioning.outage import Outage
+from iluvatar_pxe.values import replace
 
 
 def test_a_machine_has_the_macs_of_its_file_and_those_that_are_in_no_doubt(counter: Counter) -> None:

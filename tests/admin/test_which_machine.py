@@ -1,6 +1,5 @@
 """Which machine a person means, among those of a real inventory."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -10,6 +9,7 @@ from support.fleets import fleet_of
 from iluvatar_pxe.admin.machines import SetPlace
 from iluvatar_pxe.errors import UnknownMachineError
 from iluvatar_pxe.fleet.lookup import find_machine
+from iluvatar_pxe.values import replace
 
 
 @pytest.mark.parametrize(

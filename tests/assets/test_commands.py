@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from iluvatar_pxe.catalogue.download import Check, Digest, Download, SumsFile, U
 from iluvatar_pxe.catalogue.lock import Pin
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.values import replace
 
 KERNEL = b"kernel" * 50_000
 NAME = "talos/abc/v1/kernel-amd64"

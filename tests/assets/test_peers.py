@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +29,7 @@ from iluvatar_pxe.assets.unpack.unpack import unpack
 from iluvatar_pxe.catalogue.download import Digest, Download, SumsFile, Unpack
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import DiskError, DownloadError
+from iluvatar_pxe.values import replace
 
 KERNEL = bytes(range(256)) * 2000
 WRONG = bytes(reversed(KERNEL))

@@ -1,6 +1,5 @@
 """Which name and role a machine gets: each once, whoever comes, goes and is forgotten."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
@@ -13,6 +12,7 @@ from support.machines import machine_of
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for, leader_names, taken_by
 from iluvatar_pxe.machines.states import Assignment, Role
+from iluvatar_pxe.values import replace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ARDA_LAYER, AINUR_LAYER = "arda", "ainur"

@@ -1,6 +1,5 @@
 """Who may join: a machine that no file lists, by the fleet's mode, the window, and what is known of the asker."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
@@ -15,6 +14,7 @@ from iluvatar_pxe.boot.plan import AssignFirst, Chainload, CountDown, Hold, Igno
 from iluvatar_pxe.fleet.models import Boot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC = "52:54:00:77:00:01"

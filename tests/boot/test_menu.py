@@ -1,6 +1,5 @@
 """The chain menu: what the screen lists, and what each choice boots; and a machine's own kernel arguments."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -27,6 +26,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC = "52:54:00:77:00:01"

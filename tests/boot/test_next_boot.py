@@ -1,6 +1,5 @@
 """A whole boot previewed: the decisions that the servers would make one after the other."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +15,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

@@ -1,7 +1,5 @@
 """A machine that runs something else than its layer is never a control plane by accident."""
 
-from dataclasses import replace
-
 import pytest
 from support.fleets import CONFIGURED, READY, fleet_of
 from support.machines import machine_of, snapshot_of
@@ -16,6 +14,7 @@ from iluvatar_pxe.machines.fingerprint import from_dhcp
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:77:00:01"

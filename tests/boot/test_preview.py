@@ -1,6 +1,5 @@
 """One preview: a machine's next boot is the same whether it is asked for by name, by MAC, or for a commit's changes."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -19,6 +18,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"

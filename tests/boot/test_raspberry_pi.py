@@ -1,6 +1,5 @@
 """What a Raspberry Pi is served: its model's files of its image, or nothing, and then why."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 PI3, PI4, PI5 = Generation

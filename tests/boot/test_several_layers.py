@@ -1,7 +1,6 @@
 """Two Talos clusters and two of k3s in one fleet: every machine has what its own layer says, and no other's."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.name import name_of
 from iluvatar_pxe.wire.dns.types import Type
 from iluvatar_pxe.wire.pxe import CpuArch

@@ -1,6 +1,5 @@
 """What goes before a machine's chain: conflicts, directives, failures, what was installed; and what keeps secrets in."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +16,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

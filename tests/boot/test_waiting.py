@@ -1,6 +1,5 @@
 """Nobody's machine is left waiting for ever: which holds end by themselves, and how."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +13,7 @@ from iluvatar_pxe.fleet.models import Fleet, LocalMethod
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

@@ -1,12 +1,11 @@
 """How far the wanted boot files are, in words, and which file each download stands for."""
 
-from dataclasses import replace
-
 import pytest
 
 from iluvatar_pxe.catalogue.coming import coming, find, words
 from iluvatar_pxe.catalogue.download import Download, FirstUse, Unpack
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.values import replace
 
 QUEUED = Progress(state=State.QUEUED)
 

@@ -1,6 +1,5 @@
 """What ``assets`` prints of rows: nothing wider than the terminal, what is missing and how to bring it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from iluvatar_pxe.boot.words import shortened
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.cli.assets.page import leftover_lines, status_lines, verified_lines
+from iluvatar_pxe.values import replace
 
 ID = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 KERNEL, PI = f"talos/{ID}/v1.13.9/kernel-amd64", "raspberry-pi/ubuntu-26.04.img.xz"

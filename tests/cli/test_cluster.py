@@ -6,7 +6,6 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from support.waiting import PATIENCE, wait_until
 from iluvatar_pxe.cli.cluster.client_files import kubeconfig_of, talosconfig_of
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
 from iluvatar_pxe.layers.client_files import load_client_file
+from iluvatar_pxe.values import replace
 
 HOSTED = {"fleet": {"source": "hosted"}}
 BEGUN = datetime(2026, 11, 29, tzinfo=UTC)

@@ -3,7 +3,6 @@
 import json
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from support.waiting import wait_until
 
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle, dump_k3s_bundle, full_token, load_k3s_bundle
 from iluvatar_pxe.layers.arda.bundle import dump_bundle
+from iluvatar_pxe.values import replace
 
 HOSTED = {"fleet": {"source": "hosted"}}
 BEGUN = datetime(2026, 11, 29, tzinfo=UTC)

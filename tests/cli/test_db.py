@@ -1,7 +1,6 @@
 """``db upgrade|backup|restore|set-aside``, through a daemon and without one."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +14,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Role
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:00:00:01"
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)

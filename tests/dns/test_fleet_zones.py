@@ -1,6 +1,5 @@
 """What the fleet's own zones say."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
@@ -11,6 +10,7 @@ from iluvatar_pxe.dns.fleet_zones import Facts, reverse_zones, zones_of
 from iluvatar_pxe.dns.local import local_zones
 from iluvatar_pxe.dns.members import Member
 from iluvatar_pxe.dns.zone import Found
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.name import name_of, reverse_name, text_of
 from iluvatar_pxe.wire.dns.query import make_query, read_query
 from iluvatar_pxe.wire.dns.records import body_with, describe

@@ -1,6 +1,5 @@
 """Which machines have names, and which addresses."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from typing import Any
@@ -12,6 +11,7 @@ from support.machines import machine_of, snapshot_of
 from iluvatar_pxe.dns.members import Member, awaited, control_planes, leaders, members_of
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

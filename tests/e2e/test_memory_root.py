@@ -9,7 +9,7 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from iluvatar_pxe.layers.ainur.installer.in_memory import root_size
 from iluvatar_pxe.layers.ainur.installer.layout import Installation
 from iluvatar_pxe.layers.ainur.installer.place import place_in_memory
 from iluvatar_pxe.layers.ainur.installer.protocol import InstallStep, Load, Planned, Wait
+from iluvatar_pxe.values import replace
 
 DISK_SIZE = 8200 * MIB
 OWN = Installation("pi-1", 1)

@@ -7,7 +7,7 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from iluvatar_pxe.layers.ainur.installer.hardware import Hardware
 from iluvatar_pxe.layers.ainur.installer.held import Held
 from iluvatar_pxe.layers.ainur.installer.layout import Installation, least_size
 from iluvatar_pxe.layers.ainur.installer.protocol import ImagePart, Install, InstallStep, Restart, Wait
+from iluvatar_pxe.values import replace
 
 DISK_SIZE = 128 * MIB
 OWN = Installation("pi-1", 1)

@@ -1,6 +1,5 @@
 """What a machine is called: one answer, whoever asks."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +14,7 @@ from iluvatar_pxe.fleet.lookup import files_of, find_machine, listed_as, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 
 MAC, SECOND = "52:54:00:77:00:01", "52:54:00:77:00:02"
 GIVEN = Assignment(

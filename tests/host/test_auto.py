@@ -1,6 +1,6 @@
 """What ``auto`` stands for: hosts as people have them, as plain data, and what each of them serves."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.auto import HostNetwork, choose, choose_address, not_a_lan
 from iluvatar_pxe.host.routes import DefaultRoute
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.links import Link, LinkAddress, LinkFlag
 
 UP = LinkFlag.UP | LinkFlag.BROADCAST | LinkFlag.CARRIER

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
+from iluvatar_pxe.values import replace
 
 ONE, TWO, THREE = (f"52:54:00:00:00:0{number}" for number in (1, 2, 3))
 FLEET = fleet_of()

@@ -1,7 +1,6 @@
 """The fleet's commits as they were recorded: the latest first, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from inventory.samples import NOW, url_of
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.inventory.database.commits import CommitRecord
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.values import replace
 
 FIRST = CommitRecord(
     commit_id="a" * 40,

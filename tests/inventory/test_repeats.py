@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -24,6 +23,7 @@ from iluvatar_pxe.machines.model import Listed, Machine
 from iluvatar_pxe.machines.observe import Step
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.values import replace
 
 OTHER = "52:54:00:00:00:02"
 HERE = IPv4Address("192.168.1.57")

@@ -1,7 +1,5 @@
 """Talos' own library takes the configurations that the daemon makes, CEL expressions included."""
 
-from dataclasses import replace
-
 import pytest
 from support.clusters import DISK, cluster_facts, machine_facts
 from support.judge import Judge
@@ -11,6 +9,7 @@ from iluvatar_pxe.layers.arda.configuration.make import documents_of, partial_do
 from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract, dump_documents
 from iluvatar_pxe.machines.states import ROLES, LayerKind, Role
+from iluvatar_pxe.values import replace
 
 NUMBERS = {Contract.V1_13: (1, 13), Contract.V1_14: (1, 14)}
 STRANGE = DiskChoice(serial='S "1" \\ \t\x01ü\U0001f4be', size=1, path="/dev/sda")

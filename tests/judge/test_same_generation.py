@@ -1,7 +1,5 @@
 """Of the same secrets and names, the daemon and Talos' own generator make the same; and Talos takes our secrets."""
 
-from dataclasses import replace
-
 import pytest
 from support.clusters import cluster_facts
 from support.judge import Judge
@@ -12,6 +10,7 @@ from iluvatar_pxe.layers.arda.configuration.facts import MachineFacts
 from iluvatar_pxe.layers.arda.configuration.make import documents_of
 from iluvatar_pxe.layers.arda.documents import Document, dump_documents, load_documents
 from iluvatar_pxe.machines.states import ROLES, LayerKind
+from iluvatar_pxe.values import replace
 
 
 @pytest.mark.parametrize(

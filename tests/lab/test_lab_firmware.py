@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.guest.firmware import FIRMWARE, firmware_named
 from iluvatar_pxe.lab.room.namespace import require_tools
+from iluvatar_pxe.values import replace
 
 
 def test_a_kind_is_found_by_its_name() -> None:
@@ -18,7 +18,7 @@ def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
 
 
 def test_missing_firmware_is_named_with_its_package() -> None:
-    row = dataclasses.replace(FIRMWARE["uefi-x64"], code=Path("/no/such/firmware.fd"))
+    row = replace(FIRMWARE["uefi-x64"], code=Path("/no/such/firmware.fd"))
     with pytest.raises(LabError, match=r"/no/such/firmware\.fd is missing; install the package ovmf"):
         row.check()
 

@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 from support.full_disk import no_file_larger_than
 
 from iluvatar_pxe.errors import LabError

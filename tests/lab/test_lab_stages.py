@@ -1,5 +1,4 @@
 import struct
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -8,6 +7,7 @@ from bench.boot_times import REFERENCE, stage_table
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.watch.capture import TCP, UDP, Packet, read_packets
 from iluvatar_pxe.lab.watch.stages import STAGES, next_stage, packets_of, stage_times
+from iluvatar_pxe.values import replace
 
 GUEST, ROUTER, SERVER = (IPv4Address(address) for address in ("10.77.0.150", "10.77.0.1", "10.77.0.2"))
 NOBODY, EVERYBODY = IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255")

@@ -1,6 +1,5 @@
 """What memory and the database know, united."""
 
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -17,6 +16,7 @@ from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MACS = machine(1).macs

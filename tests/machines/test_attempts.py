@@ -1,6 +1,5 @@
 """Attempts: a machine that boots one chain again and again fails; whoever makes progress, or has joined, does not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import ATTEMPTS_WITHIN, Attempts, Directive, Intent, Phase
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:12:34:56"
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)

@@ -1,6 +1,5 @@
 """Which other DHCP servers there are, by messages as clients and servers send them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -14,6 +13,7 @@ from iluvatar_pxe.machines.dhcp_servers import (
     chosen_by,
     offered_by,
 )
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BOOTREPLY, BOOTREQUEST, DhcpMessage, MessageType, Option
 from iluvatar_pxe.wire.pxe import PXE_CLIENT
 

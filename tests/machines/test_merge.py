@@ -1,6 +1,5 @@
 """Two records that turn out to be one machine, one that turns out to be two, and what becomes of their boots."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import permutations
@@ -21,6 +20,7 @@ from iluvatar_pxe.machines.observe import Step, observed
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Attempts, CleanUp, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 A, B, C = (f"52:54:00:00:00:0{number}" for number in range(1, 4))

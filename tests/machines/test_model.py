@@ -1,6 +1,6 @@
 """Snapshots: persistent, and equal to what a plain dictionary of machines says, whatever changes in which order."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import hardware_of, swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 
 A, B = "52:54:00:00:00:01", "52:54:00:00:00:02"
 REAL = UUID("03de0294-0480-0506-f806-d50700080009")

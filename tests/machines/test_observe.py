@@ -1,6 +1,5 @@
 """What is known of a machine after one more sighting."""
 
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -14,6 +13,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.observe import Step, first_seen, observed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Directive, Intent, Wipe
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC = "52:54:00:12:34:56"
@@ -102,7 +102,7 @@ def test_what_a_sighting_leaves_empty_stays() -> None:
     before = see(None, FULL, Stage.DISCOVER)
     later = NOW + timedelta(seconds=2)
     after = see(before, Sighting(mac=MAC, firmware=Firmware.IPXE), Stage.IPXE_DISCOVER, later)
-    changed = {f.name for f in fields(Machine) if getattr(before, f.name) != getattr(after, f.name)}
+    changed = {name for name in Machine.__struct_fields__ if getattr(before, name) != getattr(after, name)}
     assert changed == {"reached", "furthest", "last_seen"}
     assert (after.reached, after.last_seen) == (Stage.IPXE_DISCOVER, later)
 

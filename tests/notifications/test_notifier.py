@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from iluvatar_pxe.notifications.first_daemon import FirstDaemon
 from iluvatar_pxe.notifications.notifier import Notifier, NotifierContext
 from iluvatar_pxe.notifications.outcome import Outcome
 from iluvatar_pxe.notifications.pace import Pace
+from iluvatar_pxe.values import replace
 
 Deliver = Callable[[str, Message], Awaitable[Outcome]]
 QUICK = Pace(calm=0.1, longest=5.0, between=0.0, retries=(0.0, 0.0))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.adopting import Adopter
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
+from iluvatar_pxe.values import replace
 
 OURS = "api.ainur.home.arpa"
 NAMES = ["mother", "aunt", "worker"]

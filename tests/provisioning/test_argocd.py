@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.layers.arda.clock import BUILT
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.argocd import ArgoCd, read_token
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.values import replace
 
 FILE = "manifests/argo-cd/v3.5.1/install.yaml"
 RELEASE = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: argocd-server}\n"

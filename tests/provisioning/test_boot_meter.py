@@ -1,7 +1,5 @@
 """Boots are counted once for each outcome, and their stages are timed."""
 
-from dataclasses import replace
-
 import pytest
 from support.machines import machine_of
 
@@ -10,6 +8,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.boot_meter import MOST_LAYERS, BootMeter, BootOutcome
+from iluvatar_pxe.values import replace
 
 TALOS = RunScript(why="", chain="talos", name="one", template="")
 SCRIPT = RunScript(why="", chain="ipxe", name="one", template="")

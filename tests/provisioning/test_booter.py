@@ -1,7 +1,6 @@
 """Stages are recorded and logged once; asking again is not news, fetching again is."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.booter import ONLY_LOOKS, Booter
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 NOBODY: dict[IPv4Address, str] = {}

@@ -1,7 +1,6 @@
 """A cluster's secrets are made once, by whichever daemon is first, and are sealed in Git and nowhere else at rest."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from iluvatar_pxe.layers.keys import load_certificate
 from iluvatar_pxe.provisioning.bundle_kinds import TALOS
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository, ClusterSecrets
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
+from iluvatar_pxe.values import replace
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,6 +20,7 @@ from iluvatar_pxe.layers.founding import Founded, Refuse, Wait
 from iluvatar_pxe.machines.inspection import Disk, Inspection
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
+from iluvatar_pxe.values import replace
 
 SECRETS = "arda has its secrets"
 

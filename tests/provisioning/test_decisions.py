@@ -1,6 +1,6 @@
 """What was decided is remembered until anything that it was decided from is another."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -19,6 +19,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Role
 from iluvatar_pxe.provisioning.decisions import MOST_DECISIONS, Decisions
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from iluvatar_pxe.provisioning import git_assigner
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.git_assigner import GitAssigner
 from iluvatar_pxe.provisioning.rollout import Rollout
+from iluvatar_pxe.values import replace
 
 FILES: dict[str, str | None] = {
     "fleet.yaml": "",

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from cProfile import Profile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -46,6 +46,7 @@ from iluvatar_pxe.provisioning.inspection import Inspector
 from iluvatar_pxe.provisioning.maintenance import Maintenance, Waiting
 from iluvatar_pxe.provisioning.silent_machines import SilentMachines
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:00:00:01"
 LISTED = "role: worker\n"

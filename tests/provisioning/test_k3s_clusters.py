@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.layers.founding import Founded, Refuse
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning import k3s_askers
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterRepository
+from iluvatar_pxe.values import replace
 
 SECRETS = "ainur has its secrets"
 

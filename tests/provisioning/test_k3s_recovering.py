@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from iluvatar_pxe.layers.ainur.recovery import GiveUp, NewFounder, Nothing, Rese
 from iluvatar_pxe.layers.etcd.snapshots import name_of
 from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.kept_snapshots import KeptSnapshots
+from iluvatar_pxe.values import replace
 
 RECORDED = [
     "ainur is recovered with {0}",

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from iluvatar_pxe.layers.ainur.bundle import K3sBundle, dump_k3s_bundle
 from iluvatar_pxe.layers.ainur.bundle_check import check_k3s_bundle
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.provisioning.bundle_kinds import K3S
+from iluvatar_pxe.values import replace
 
 HOUR = timedelta(hours=1)
 BEGUN = datetime(2026, 11, 29, tzinfo=UTC)

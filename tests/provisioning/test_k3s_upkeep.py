@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from support.waiting import until
 from iluvatar_pxe.errors import OperationError
 from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.provisioning.k3s_watch import K3sWatch
+from iluvatar_pxe.values import replace
 
 NEW = "v1.36.4+k3s1"
 LAYER = "kind: k3s\nimage: ubuntu\nservers: {servers}\nroot: {{kind: disk}}\nk3s: {{version: {version}}}\n"

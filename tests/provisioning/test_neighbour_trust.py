@@ -1,6 +1,5 @@
 """When a machine is in doubt: its NIC by the neighbour table, and the time since it asked by DHCP, by a fake clock."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from iluvatar_pxe.machines.boots import DHCP, Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.trust import NeighbourTrust, Trust
+from iluvatar_pxe.values import replace
 
 MAC, LISTED, STRANGER = "52:54:00:77:00:01", "52:54:00:77:00:02", "52:54:00:77:00:03"
 HERE = IPv4Address("10.77.0.50")

@@ -1,6 +1,5 @@
 """What a real etcd below stand-ins for Talos would lose by a machine without power."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from iluvatar_pxe.layers.founding import Founded
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.outage import Outage
+from iluvatar_pxe.values import replace
 
 
 async def no_servers(_: str) -> Servers | None:

@@ -1,7 +1,7 @@
 """The boot files of Raspberry Pis: whose they are, what is made of them, and what is recorded."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from iluvatar_pxe.provisioning.booter import Booter, Booters
 from iluvatar_pxe.provisioning.pis import PiFiles
 from iluvatar_pxe.servers.tftp.files import TftpFiles
 from iluvatar_pxe.servers.tftp.server import TransferReport
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import DhcpMessage
 from iluvatar_pxe.wire.tftp.transfer import Outcome
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import CleanUp, Phase, Role, Wipe
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
+from iluvatar_pxe.values import replace
 
 
 @asynccontextmanager

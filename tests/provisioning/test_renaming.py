@@ -1,7 +1,6 @@
 """A machine is renamed by a command: a real commit, in force at once, with the checks of a push."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.provisioning.renaming import Renamer
+from iluvatar_pxe.values import replace
 
 MAC, OTHER, FREE = (f"52:54:00:77:00:0{number}" for number in (1, 2, 9))
 FILES = {

@@ -1,6 +1,6 @@
 """A Pi's ticket: which documents and secrets it gives, and when it is dead, whatever loses power in between."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
@@ -12,6 +12,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.provisioning.seed_tickets import Holder, SeedTickets
 from iluvatar_pxe.provisioning.tickets import LIFETIME, OUTLIVES, Claim, Tickets
+from iluvatar_pxe.values import replace
 
 MAC = "2c:cf:67:00:00:05"
 WEEKS = 1e7

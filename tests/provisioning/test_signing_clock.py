@@ -1,6 +1,5 @@
 """The time by which certificates are signed is not before the newest row, whatever a wrong clock writes since."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.layers.arda.clock import BUILT
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.provisioning.signing_clock import SigningClock
+from iluvatar_pxe.values import replace
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 LATER = BUILT + 30 * DAY

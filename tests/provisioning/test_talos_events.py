@@ -1,6 +1,5 @@
 """Reports become the timeline of the machine that they come from, and of no other."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
+from iluvatar_pxe.values import replace
 
 ONE, TWO, PI = "52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03"
 HERE, THERE, AT_PI, NOWHERE = (IPv4Address(f"10.77.0.{last}") for last in (1, 2, 3, 9))

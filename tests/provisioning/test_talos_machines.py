@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.journal import Journal
 from iluvatar_pxe.provisioning.silent_machines import SILENT_FOR, SilentMachines
 from iluvatar_pxe.provisioning.talos_events import TalosEvents
+from iluvatar_pxe.values import replace
 
 
 @dataclass

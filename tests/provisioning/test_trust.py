@@ -5,7 +5,6 @@ All tests have one daemon, and each has machines of its own.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import count
 
@@ -19,6 +18,7 @@ from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.daemon import reload
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.network import SERVER_ADDRESS
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import Option
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: network namespaces")

@@ -1,6 +1,5 @@
 """docs/proxydhcp.md, "Port 4011", "Raspberry Pi" and "Local disk": each test names the point it shows."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -8,6 +7,7 @@ from support.fleets import fleet_of
 from support.proxy import MAC, ME, NOBODY, Proxy, boot_request, captured, discover
 
 from iluvatar_pxe.servers.dhcp.proxy import Reply
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import MessageType, Option, encode
 
 REQUEST_4011 = "uefi-x64-pxe.3-firmware-pxe-request-4011"

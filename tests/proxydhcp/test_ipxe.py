@@ -1,7 +1,5 @@
 """docs/proxydhcp.md, "iPXE, TFTP and HTTP": the points that are about scripts and chained iPXE."""
 
-from dataclasses import replace
-
 from support.fleets import fleet_of, talos
 from support.proxy import MAC, ME, Proxy, captured
 from support.templates import IPXE
@@ -10,6 +8,7 @@ from iluvatar_pxe.boot.plan import RunScript
 from iluvatar_pxe.machines.fingerprint import from_dhcp, from_ipxe
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.tftp.files import AUTOEXEC
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import Option
 from iluvatar_pxe.wire.pxe import CpuArch
 

@@ -1,6 +1,5 @@
 """docs/proxydhcp.md, "The client" and "The offer": each test names the point it shows."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -8,6 +7,7 @@ from support.fleets import PROGRAMS, fleet_of, talos
 from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
 from iluvatar_pxe.servers.dhcp.proxy import Lease, Reply, Silence
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, MessageType, Option, decode, encode
 
 FIRMWARE = [

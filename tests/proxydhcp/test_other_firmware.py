@@ -1,6 +1,5 @@
 """docs/firmware.md, row by row: packets of real firmware, and vectors, which are built from what is known of others."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -9,6 +8,7 @@ from support.fleets import PROGRAMS, fleet_of
 from support.proxy import MAC, ME, Proxy, boot_request, captured, discover
 
 from iluvatar_pxe.servers.dhcp.proxy import Reply
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, BROADCAST_FLAG, DhcpMessage, MessageType, Option, encode
 
 BASE = "http://10.77.0.2:8080"

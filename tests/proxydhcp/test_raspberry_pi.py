@@ -1,6 +1,5 @@
 """Raspberry Pis' DHCP: each test names the report of the trouble that it keeps away (see docs/raspberry-pi.md)."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,6 +9,7 @@ from support.proxy import ME, Proxy
 
 from iluvatar_pxe.machines.raspberry_pi import Generation
 from iluvatar_pxe.servers.dhcp.proxy import Reply
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, DhcpMessage, MessageType, Option, encode
 
 PI3, PI4, PI5 = Generation

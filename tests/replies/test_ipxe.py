@@ -5,7 +5,6 @@
 
 import os
 import re
-from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Address
 from itertools import pairwise
@@ -27,6 +26,7 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.ipxe import Shown, on_lines, on_screen
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.values import replace
 
 GOLDEN = Path(__file__).parent / "golden"
 CLIENT = IPv4Address("10.77.0.50")

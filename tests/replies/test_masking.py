@@ -4,7 +4,6 @@ import base64
 import json
 import textwrap
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from iluvatar_pxe.replies.masking import (
     masked,
 )
 from iluvatar_pxe.replies.public_words import TALOS_KEYS
+from iluvatar_pxe.values import replace
 
 TALOS = Path(__file__).parent / "talos"
 CONFIGS = sorted(TALOS.glob("v*.yaml"))

@@ -1,12 +1,11 @@
 """The files that are made for a Pi, as a whole."""
 
-from dataclasses import replace
-
 import pytest
 from support.templates import PI_TEXTS
 
 from iluvatar_pxe.boot.plan import ServePiFiles
 from iluvatar_pxe.replies.raspberry_pi import cmdline_txt, seed_arguments
+from iluvatar_pxe.values import replace
 
 PLAN = ServePiFiles(
     why="",

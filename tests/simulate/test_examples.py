@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from support.daemon import Daemon
 from support.warm import run_warm
 
 from iluvatar_pxe.simulate.ipxe.interpreter import Action, Booted, Ending, Fetch, Program, Result
+from iluvatar_pxe.values import replace
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir())

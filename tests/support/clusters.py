@@ -1,6 +1,5 @@
 """Facts of a Talos cluster and its machines for tests, with secrets that are of no cluster."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from iluvatar_pxe.layers.arda.disks import DiskChoice
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.key_pair import encode
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 GOLDEN = Path(__file__).parents[1] / "replies/talos"
 """Talos' own test data; see the README there."""

@@ -1,7 +1,7 @@
 """Downloads from the tests' publisher, with pauses of milliseconds."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from iluvatar_pxe.assets.download.patience import Pauses
 from iluvatar_pxe.assets.turns import Turns
 from iluvatar_pxe.catalogue.download import Check, Digest, Download
 from iluvatar_pxe.catalogue.progress import Progress, State
+from iluvatar_pxe.values import replace
 
 FAST = Timing(
     connect=PATIENCE,

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.changed import Changed
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.pins import OwnPins, Pins
+from iluvatar_pxe.values import replace
 
 
 def download_of(name: str, *urls: str, check: Check | None = None, **fields: Any) -> Download:

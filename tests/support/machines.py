@@ -1,6 +1,5 @@
 """Machines as the inventory knows them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware
+from iluvatar_pxe.values import replace
 
 _SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,6 +1,5 @@
 """One datagram through the DHCP server's core, with the real decision behind it."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from support import captures
@@ -13,6 +12,7 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BOOTREQUEST, DhcpMessage, MessageType, Option, decode, encode
 
 ME = IPv4Address("10.77.0.2")

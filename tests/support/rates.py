@@ -4,10 +4,10 @@ Only least gaps are looked at, in captures made where the frames were sent: what
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from iluvatar_pxe.lab.watch.capture import UDP, Packet
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.tftp import packet as tftp
 
 DHCP_PORT, BOOT_SERVER_PORT, TFTP_PORT = 67, 4011, 69

@@ -1,10 +1,9 @@
 """Resets a machine as the command ``machines reinstall`` does."""
 
-from dataclasses import replace
-
 from iluvatar_pxe.layers.arda.reinstall import Reset
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.provisioning.reinstalling import Reinstaller
+from iluvatar_pxe.values import replace
 
 
 async def reset(reinstaller: Reinstaller, known: Machine, step: Reset) -> None:

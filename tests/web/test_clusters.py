@@ -1,6 +1,5 @@
 """The page *Clusters* as HTML, of both kinds of clusters."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
@@ -19,6 +18,7 @@ from iluvatar_pxe.layers.founding import Founded, Wait
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.cluster_reports import ClusterReport
 from iluvatar_pxe.provisioning.k3s_reports import K3sReport
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.web.api.answers import Cluster, Clusters
 from iluvatar_pxe.web.pages.clusters import ASK_SECONDS, WAITING_SECONDS, page_of
 from iluvatar_pxe.web.render import Renderer

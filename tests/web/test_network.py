@@ -1,7 +1,6 @@
 """The page *Network* as HTML."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from uuid import UUID
@@ -15,6 +14,7 @@ from iluvatar_pxe.admin.network import MOST_UNKNOWN, server_data, unknown_data
 from iluvatar_pxe.cli.network import network_lines
 from iluvatar_pxe.machines.dhcp_servers import DhcpServers, Heard
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.web.api.answers import DhcpServer, Network, UnknownClient
 from iluvatar_pxe.web.pages.network import page_of
 from iluvatar_pxe.web.render import Renderer

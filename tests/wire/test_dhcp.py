@@ -1,7 +1,6 @@
 """The DHCP codec: captures, a round trip, and every kind of damage."""
 
 import contextlib
-import dataclasses
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from support import captures
 
 from iluvatar_pxe.errors import WireError
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import (
     BOOTREPLY,
     BOOTREQUEST,
@@ -150,7 +150,7 @@ def test_encode_refuses_what_does_not_fit() -> None:
     message = DhcpMessage(op=BOOTREPLY, xid=1, chaddr=bytes(6))
     for field, size in (("file", 128), ("sname", 64)):
         with pytest.raises(ValueError, match="does not fit"):
-            encode(dataclasses.replace(message, **{field: b"x" * size}))  # type: ignore[arg-type]
+            encode(replace(message, **{field: b"x" * size}))  # type: ignore[arg-type]
 
 
 def test_short_messages_are_padded() -> None:

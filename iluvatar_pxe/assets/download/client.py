@@ -5,12 +5,12 @@ import copy
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from typing import Self
 
 import aiohttp
+from msgspec import Struct, field
 from yarl import URL
 
 from iluvatar_pxe.assets.download.bucket import TokenBucket
@@ -32,8 +32,7 @@ _LEAST_PIECE = 4096
 """Bytes that must come before a publisher counts as stalled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(Struct, frozen=True, kw_only=True):
     """Seconds; ``built`` is how long the image factory has for its first byte before it is asked again.
 
     A publisher that sends fewer than ``least_rate`` bytes per second for ``slow`` seconds counts as stalled.
@@ -50,8 +49,7 @@ class Timing:
     building: Pauses = BUILDING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """One request: ``what`` is named in errors; ``builds``: the first byte may take minutes; ``accept``: good statuses."""
 
     what: str
@@ -61,8 +59,7 @@ class Ask:
     accept: frozenset[int] = frozenset({200})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An accepted answer, whose body is still to come from ``url``."""
 
     ask: Ask

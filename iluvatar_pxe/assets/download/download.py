@@ -1,8 +1,9 @@
 """Downloads one file into a directory: resumed after any interruption, verified while it comes, then put in place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.download.attempts import try_each
 from iluvatar_pxe.assets.download.client import Downloader
@@ -18,8 +19,7 @@ from iluvatar_pxe.errors import DownloadError
 Report = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Got:
+class Got(Struct, frozen=True, kw_only=True):
     """A file that was downloaded and is what its check says; ``source`` is its address without what may be secret.
 
     ``sha512`` is empty unless that is what the file was checked by.

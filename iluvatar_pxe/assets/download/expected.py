@@ -1,7 +1,6 @@
 """What checksum a file must have: pinned, or listed by the publisher."""
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 
 from iluvatar_pxe.assets.download.attempts import Wait, try_each
@@ -9,6 +8,7 @@ from iluvatar_pxe.assets.download.client import Ask, Downloader
 from iluvatar_pxe.assets.download.route import parse_address, shown
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST, digest_in
 from iluvatar_pxe.catalogue.download import Check, Digest, SumsFile
+from iluvatar_pxe.values import replace
 
 LARGEST_SIGNATURE = 100_000
 """Bytes of a signature that are read at most."""

@@ -1,8 +1,9 @@
 """When a publisher is asked again. Pure: the time is an argument."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import UnavailableError
 
@@ -10,8 +11,7 @@ _LONGEST_REQUEST = 300.0
 """Seconds of ``Retry-After`` that are waited for; who asks for more is given up for now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
+class Pauses(Struct, frozen=True):
     """Seconds between two attempts, doubled from ``first`` to ``longest``, and how many attempts there are."""
 
     first: float

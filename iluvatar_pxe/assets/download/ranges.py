@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _PART = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
@@ -16,8 +17,7 @@ _SETTLED = timedelta(seconds=60)
 _OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """The beginning of a file from an earlier attempt: its bytes, the validator, and the whole size if it is known.
 
     The validator is empty where the beginning came from elsewhere, and a checksum of the whole tells whether it fits.
@@ -28,27 +28,23 @@ class Kept:
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(Struct, frozen=True):
     """The answer has what follows, up to the end; ``total`` is the whole size."""
 
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class FromStart:
+class FromStart(Struct, frozen=True):
     """The answer has the whole file; ``total`` is its size if it is known."""
 
     total: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """What is kept is all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(Struct, frozen=True):
     """The answer does not fit what is kept: that is dropped, and the whole file asked for."""
 
 

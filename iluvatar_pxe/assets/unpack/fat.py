@@ -5,7 +5,8 @@ Mounting needs root, and mtools change names; Raspberry Pis ask for exact names.
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import UnpackError
 
@@ -24,8 +25,7 @@ _LOWER_BASE, _LOWER_EXTENSION = 0x08, 0x10
 """Windows' and Linux's flags of a short name in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class FatFile:
+class FatFile(Struct, frozen=True):
     """A file by its path from the root, exactly as it is written there; ``size`` in bytes."""
 
     path: str
@@ -33,8 +33,7 @@ class FatFile:
     cluster: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     name: str
     is_folder: bool
     size: int
@@ -124,8 +123,7 @@ class FatVolume:
                 return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Form:
+class _Form(Struct, frozen=True, kw_only=True):
     """Where everything is, in bytes."""
 
     is_fat32: bool

@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import structlog
+from msgspec.structs import asdict
 
 from iluvatar_pxe.assets.unpack.fat import FatVolume
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, Partition, partitions_of

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import UnpackError
 
@@ -21,8 +22,7 @@ class Kind(StrEnum):
     HARD_LINK = "hard link"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A file, or a link to ``target``: seen from the link's own folder, or of a hard link, from the archive's root."""
 
     kind: Kind

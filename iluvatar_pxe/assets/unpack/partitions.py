@@ -5,8 +5,9 @@ They are read strictly: a table that is damaged, or that says what cannot be, is
 
 import struct
 import zlib
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import UnpackError
 
@@ -31,8 +32,7 @@ _GPT_ENTRY_SIZE = 128
 _GPT_ENTRIES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """Where a partition lies in the image, in bytes."""
 
     start: int

@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
 import zstandard
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.ext4 import HEAD, check_ext4, versions_in
 from iluvatar_pxe.assets.unpack.stream import CHUNK
@@ -31,8 +31,7 @@ _PATHS = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 """A service's or a user's PATH may lack sbin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compressed:
+class Compressed(Struct, frozen=True):
     """The sha256 and the bytes of a compressed partition's file, and the bytes that it unpacks to."""
 
     sha256: str

@@ -1,7 +1,6 @@
 """The request of a machine's next boot, from what was seen of it, from its file, or from a MAC alone."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from iluvatar_pxe.boot.chains.choice import RUN_BY_IPXE
@@ -11,6 +10,7 @@ from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import LayerKind
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 

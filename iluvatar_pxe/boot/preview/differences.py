@@ -1,7 +1,8 @@
 """The effect of a fleet change: which machines it affects, and how."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
@@ -13,6 +14,7 @@ from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine
 from iluvatar_pxe.machines.hardware import swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.states import Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 
 _STAYS = "it stays in its cluster as it is: no control plane that the fleet lists would be left; list one that has joined"
 _LEAVES = (
@@ -20,8 +22,7 @@ _LEAVES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """``machine`` is its listed name, else its assigned name, else its first MAC; ``text`` is one line, no secrets."""
 
     machine: str
@@ -42,8 +43,7 @@ def differences(
     return tuple(sorted(found, key=lambda one: one.machine))
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(Struct, frozen=True):
     """A machine that was seen, or one of which only files tell; and the file that lists it before and after."""
 
     machine: Machine | None

@@ -1,7 +1,8 @@
 """What machines would lack that boot as the fleet says, before one of them tries: by the plans that they would get."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.case import Case, Context, Subject
 from iluvatar_pxe.boot.chains.choice import chain_plan
@@ -11,6 +12,7 @@ from iluvatar_pxe.boot.preview.asker import NO_MAC, firmware_of
 from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Intent, LayerKind, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 _ROLES = {LayerKind.TALOS: (Role.CONTROLPLANE, Role.WORKER), LayerKind.K3S: (Role.SERVER,)}
@@ -18,8 +20,7 @@ _MOST_FILES = 20
 """Missing files of one machine that are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shortage:
+class Shortage(Struct, frozen=True):
     """What is missing, and for whom; ``listed`` says whether a machine's file needs it, and not only a rule."""
 
     source: str

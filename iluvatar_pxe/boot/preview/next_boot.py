@@ -1,9 +1,10 @@
 """Predicts a machine's next boot, from its firmware's first request to its last script."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import Reservation, assignment_for, taken_by
 from iluvatar_pxe.boot.case import Context
@@ -18,14 +19,14 @@ from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.observe import Step, first_seen
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment
+from iluvatar_pxe.values import replace
 
 _NOBODY = UUID(int=0)
 _AT = datetime(1970, 1, 1, tzinfo=UTC)
 """When a machine would be seen and get its place; nothing that it boots depends on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewStep:
+class PreviewStep(Struct, frozen=True):
     """One decision of a boot; ``given`` is what an AssignFirst among them would probably assign."""
 
     decision: Decision

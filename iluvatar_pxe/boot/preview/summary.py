@@ -1,9 +1,10 @@
 """Describes a machine's next boot under a fleet, and how two such summaries differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Case, Context
@@ -14,14 +15,14 @@ from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Intent, Role
+from iluvatar_pxe.values import replace
 
 MADE = "made by the daemon"
 """What is told in place of the path of a configuration."""
 _WAITS: Mapping[type[Plan], str] = MappingProxyType({Hold: "is held", Ignore: "gets no answer"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """What a boot comes to: ``case`` is the machine as its firmware asks, ``plan`` the last one.
 
     ``essence`` is ``words`` without who says so. ``told`` are further facts, each by what it is and what it is of: two

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from iluvatar_pxe.admin.command import AssetsAdmin
 from iluvatar_pxe.admin.registry import command_for
@@ -19,6 +18,7 @@ from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.pins import FleetPins, OwnPins, PinKeeper
 from iluvatar_pxe.provisioning.supply import Supply
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.values import replace
 
 
 @asynccontextmanager

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.asset_words import COPYING
 from iluvatar_pxe.admin.data import Data
@@ -25,8 +26,7 @@ _MOST_COPIES = 8
 """Files of one name that are opened: the first of them may not be the wanted one."""
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The last rows of the wanted files that were found, and why others were left, one line each."""
 
     rows: Sequence[Data]

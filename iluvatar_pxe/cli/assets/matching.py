@@ -1,9 +1,10 @@
 """Which files of a stick are which wanted ones, by their names. Rows are those of ``admin.assets.asset_data``."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.data import Data
 from iluvatar_pxe.catalogue.download import Unpack
@@ -13,16 +14,14 @@ Refuse = Callable[[str], None]
 """Takes why something is not imported, in one line."""
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A file, or what is in its place; ``is_given``: its own path was given, not that of a directory above."""
 
     path: Path
     is_given: bool = False
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """A file that may be a wanted one. ``beside`` are the names of what checks it, which may lie in its folder."""
 
     path: Path

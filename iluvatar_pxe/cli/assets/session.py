@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.admin.requests.assets import AssetsStatus
 from iluvatar_pxe.admin.requests.request import CommandResult, Request
@@ -16,8 +17,7 @@ Ask = Callable[[Request], Awaitable[CommandResult]]
 """Carries a request out."""
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """``runs``: a daemon does the work, and goes on when this command ends."""
 
     ask: Ask

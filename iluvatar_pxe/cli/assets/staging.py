@@ -6,9 +6,10 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.download.sums import LARGEST_LIST
 from iluvatar_pxe.assets.opening import ListedFile, open_listed
@@ -56,8 +57,7 @@ def _without_links(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """An open file of a stick, and those that check it by their names: who copies them may not be able to open them."""
 
     name: str

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from yaml import YAMLError
 from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
@@ -43,8 +43,7 @@ class Findings:
         return list(dict.fromkeys(text for *_, text in sorted(self._faults)))
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """What a file holds, as plain data that nobody changes, and where that is written."""
 
     value: Mapping[str, Any]

@@ -1,10 +1,10 @@
 """The commit that takes a k3s cluster which exists into the fleet's files. Pure but for sealing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -30,8 +30,7 @@ _MACHINE_HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
+class Adopted(Struct, frozen=True, kw_only=True):
     """A cluster that is to be taken into the fleet, as ``layer``."""
 
     layer: str

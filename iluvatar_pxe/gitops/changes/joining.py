@@ -1,9 +1,11 @@
 """The commit for machines that join: a file for each, or a role in the file that lists one. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for, taken_by
 from iluvatar_pxe.fleet.lookup import files_of, listed_as
@@ -13,10 +15,10 @@ from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.machines.hardware import telling_serial, telling_uuid
 from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Joining:
+class Joining(Struct, frozen=True):
     """A machine that gets an assignment, as it is known now."""
 
     machine: Machine

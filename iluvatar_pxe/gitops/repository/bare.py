@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.errors import LostRaceError, RepositoryError
 from iluvatar_pxe.gitops.repository.git import IDENTITY, Git, last_line
@@ -36,8 +38,7 @@ class Commit:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """Methods raise RepositoryError."""
 
     git: Git
@@ -118,8 +119,7 @@ class Repository:
         raise RepositoryError(f"{self.path}: git update-ref: {last_line(complaint, status)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What a commit changes: contents by path, None for a file that goes; and its message."""
 
     message: str

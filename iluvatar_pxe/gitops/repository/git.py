@@ -6,8 +6,9 @@ import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.pre_receive import QUARANTINE
@@ -37,8 +38,7 @@ _CONFIGURATION: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Struct, frozen=True):
     """Commands for one repository; ``configuration`` and ``environment`` are what its remote needs besides.
 
     Secrets are in neither: they name the files that hold them.

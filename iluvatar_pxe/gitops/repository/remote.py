@@ -2,8 +2,9 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import LostRaceError, RefusedPushError, RepositoryError
 from iluvatar_pxe.gitops.repository.git import Git, last_line
@@ -42,8 +43,7 @@ _FORBIDDEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A Git URL and the files with what it asks for; ``known_hosts`` is kept by ssh, which believes a host at first."""
 
     url: str

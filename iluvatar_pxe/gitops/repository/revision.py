@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import FleetError
 from iluvatar_pxe.fleet.models import Fleet
@@ -21,8 +22,7 @@ _REMEMBERED = 3
 """What is pushed, what the branch has, and one more, since the last of a push is not the first of the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A valid commit."""
 
     fleet: Fleet

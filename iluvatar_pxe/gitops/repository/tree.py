@@ -1,8 +1,9 @@
 """Reads the fleet's files from a commit: regular files only, no links and no submodules."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.fleet.source import APPLICATIONS, is_declaration, is_read
@@ -26,8 +27,7 @@ class Entry(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """The fleet's texts by path in one commit; ``faults`` by path says why a file that declares something has none."""
 
     commit: str

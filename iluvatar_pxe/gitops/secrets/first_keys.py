@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.publish import publish
@@ -18,8 +19,7 @@ KEY_FILE = "age.key"
 """The daemon's own age key, in the state directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstKeys:
+class FirstKeys(Struct, frozen=True):
     """Those that did not exist before; None for one that did."""
 
     token: str | None = None

@@ -1,7 +1,6 @@
 """Opens the fleet's sealed texts with this host's key, for those who have to read them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from pyrage.x25519 import Identity
@@ -12,6 +11,7 @@ from iluvatar_pxe.fleet.sealed import is_sealed
 from iluvatar_pxe.gitops.secrets.first_keys import KEY_FILE
 from iluvatar_pxe.gitops.secrets.sealing import known_key, unseal
 from iluvatar_pxe.settings.model import Settings
+from iluvatar_pxe.values import replace
 
 
 class Opener:

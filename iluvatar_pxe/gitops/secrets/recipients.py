@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import RecipientsFile
 from iluvatar_pxe.fleet.source import RECIPIENTS_FILE
@@ -14,8 +15,7 @@ _HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Enlisting:
+class Enlisting(Struct, frozen=True):
     """A daemon, by host name and public key, and the owner's new recovery key where that is made."""
 
     host: str

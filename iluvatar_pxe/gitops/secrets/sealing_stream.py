@@ -6,12 +6,12 @@ import socket
 import tempfile
 from collections.abc import AsyncIterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import pyrage
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SealError
 from iluvatar_pxe.gitops.secrets.sealing import recipients_of
@@ -42,8 +42,7 @@ async def seal_stream(pieces: AsyncIterable[bytes], path: Path, recipients: Sequ
         new.drop()
 
 
-@dataclass(frozen=True, slots=True)
-class _New:
+class _New(Struct, frozen=True):
     """A file that is being written, beside the one whose place it is to take."""
 
     path: Path

@@ -6,12 +6,12 @@ process could give the same name.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Connection, select, update
 
 from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for
@@ -24,10 +24,10 @@ from iluvatar_pxe.inventory.database.writes import add_events, upsert
 from iluvatar_pxe.machines.boots import Happening
 from iluvatar_pxe.machines.model import BootEvent
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """The assignment to make; ``generation`` is the boot in which that happens."""
 
     machine_id: UUID

@@ -1,16 +1,16 @@
 """What one transaction writes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import BootEvent, Machine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """Merges, in their order, then removals, then each machine's latest state, then the events, in their order."""
 
     merges: tuple[Merge, ...] = ()

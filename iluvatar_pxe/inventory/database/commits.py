@@ -1,9 +1,9 @@
 """The fleet's applied and refused commits, and what they changed: written for people; nothing is decided by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, select
 
 from iluvatar_pxe.inventory.database import tables
@@ -15,8 +15,7 @@ MOST_CHANGES = 1000
 """Machines of one commit whose changes are kept; a fleet may list ten times as many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitRecord:
+class CommitRecord(Struct, frozen=True, kw_only=True):
     """One commit that was applied, or refused because of ``problem``. ``changes`` are machines and what changes for them.
 
     ``rewritten``: it is not a descendant of the commit applied before.

@@ -9,10 +9,10 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,8 +30,7 @@ _COMPANIONS = ("", "-wal", "-shm")
 """The file, and those that SQLite keeps beside it; what is in ``-wal`` belongs to the file of its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """Where the file is kept that was replaced, if there was one, and the names that were carried over from it."""
 
     kept: Path | None

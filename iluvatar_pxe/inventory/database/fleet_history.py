@@ -1,10 +1,10 @@
 """The fleet's applied and refused commits, read from the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, func, or_, select
 
 from iluvatar_pxe.inventory.database import tables
@@ -16,8 +16,7 @@ _NEWEST = 2**63 - 1
 """SQLite has no larger number (sqlite.org/datatype3.html)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PastCommit:
+class PastCommit(Struct, frozen=True):
     """A commit as it was recorded. ``record`` has the first of its changes, ``changed`` says how many are kept.
 
     ``number`` counts up: of two, the one that was recorded later has the higher one.

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from iluvatar_pxe.inventory.database import tables
@@ -17,8 +17,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import BootEvent
 
 
-@dataclass(frozen=True, slots=True)
-class BootRecord:
+class BootRecord(Struct, frozen=True):
     """One boot: its number, when it began, how far it came, and its events in their order."""
 
     generation: int

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from iluvatar_pxe.inventory.database.batch import Batch
 from iluvatar_pxe.inventory.window import SavedWindow
 from iluvatar_pxe.machines.merge import Merge
 from iluvatar_pxe.machines.model import BootEvent, Machine
+from iluvatar_pxe.values import replace
 
 MOST_EVENTS = 20_000
 """Events kept while the database cannot be written: about 10 MB, or some 2,000 boots."""

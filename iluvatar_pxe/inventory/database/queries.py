@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, select
 
 from iluvatar_pxe.errors import InventoryError
@@ -17,8 +17,7 @@ from iluvatar_pxe.machines.model import Machine, Snapshot
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a database knows. ``window`` is None where there never was one: nothing has started with it yet."""
 
     snapshot: Snapshot

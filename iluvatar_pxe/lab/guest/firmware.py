@@ -1,8 +1,9 @@
 """Which firmware the lab can boot, one row each."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import LabError
 
@@ -17,8 +18,7 @@ _NO_PXE = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Firmware:
+class Firmware(Struct, frozen=True):
     """A machine's firmware, and what QEMU must be told to boot it from the network."""
 
     kind: str

@@ -7,8 +7,9 @@ Its console prints ``LAB cmdline=…``, ``LAB address=… dns=…``, then ``LAB 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.lab.system.cache import cached
 from iluvatar_pxe.lab.system.modules import load_order
@@ -24,8 +25,7 @@ _KERNEL_PACKAGE = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-clo
 _SCRIPTS = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
-class StandIn:
+class StandIn(Struct, frozen=True):
     """A kernel and its initramfs, as files on the host."""
 
     architecture: str

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 
+from msgspec import Struct
+
 from iluvatar_pxe.lab.daemon import LOG
 from iluvatar_pxe.lab.guest.firmware import firmware_named
 from iluvatar_pxe.lab.guest.guest import start_guest
@@ -38,8 +40,7 @@ class Watched:
         return stage_times(self.packets, self.console.started)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A boot that has ended, well or not."""
 
     kind: str

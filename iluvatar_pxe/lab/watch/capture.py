@@ -3,8 +3,9 @@
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import LabError
 from iluvatar_pxe.lab.room.namespace import DIRECTORY
@@ -18,8 +19,7 @@ _MICROSECONDS, _ETHERNET, _IPV4 = 0xA1B2C3D4, 1, 0x0800
 TCP, UDP = 6, 17
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """One TCP or UDP packet over IPv4; fragments after the first are left out."""
 
     time: float

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _SCRIPTS = ("script", "confirm")
 """Stages at which iPXE is told what to do."""
@@ -11,8 +12,7 @@ _ENDS = {"hold": "the machine is told to wait", "local": "the machine is told to
 """What is served there and leads to no config."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The end of a boot; ``reason`` says why it did not come to its config."""
 
     reached_config: bool

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdMember:
+class EtcdMember(Struct, frozen=True):
     """A member; ``name`` is its node's name with eight random digits."""
 
     id: int

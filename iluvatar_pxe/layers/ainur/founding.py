@@ -6,8 +6,9 @@ like the others: its disk may be lost, and it would found a second cluster.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.founding import (
@@ -29,8 +30,7 @@ _ASKS = "it asks for its secrets, and no server runs"
 _LOST = "each of its servers asks for its secrets again"
 
 
-@dataclass(frozen=True, slots=True)
-class Serves:
+class Serves(Struct, frozen=True):
     """A server that runs, whose certificate is of the cluster, and whose Kubernetes answers.
 
     ``cluster`` is the UID of its namespace ``kube-system``: two clusters have two. ``servers`` are the names of the
@@ -42,15 +42,13 @@ class Serves:
     ready: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Asks:
+class Asks(Struct, frozen=True):
     """A server that asks for its secrets here, so no k3s runs on it. ``has_data``: its disk has the data of an etcd."""
 
     has_data: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Starts:
+class Starts(Struct, frozen=True):
     """A server whose certificate is of the cluster, and whose Kubernetes is not ready yet; ``why`` is one line."""
 
     why: str

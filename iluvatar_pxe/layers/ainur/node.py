@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from iluvatar_pxe.fleet.k3s import K3s
 from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.fleet.root import Root
@@ -13,8 +15,7 @@ from iluvatar_pxe.layers.argocd.following import Followed
 from iluvatar_pxe.machines.states import Role
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledArgoCd:
+class InstalledArgoCd(Struct, frozen=True):
     """What a cluster installs of Argo CD, and what that follows."""
 
     chart: str

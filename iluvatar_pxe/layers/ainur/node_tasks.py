@@ -9,10 +9,11 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
@@ -51,8 +52,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What a node is to do. It does a task once: one with the same ``id`` is the same task."""
 
     id: str
@@ -61,8 +61,7 @@ class Task:
     """By name, what it needs for that: plain data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """How far a node is with the task that it was given last; ``why`` is one line."""
 
     id: str
@@ -72,8 +71,7 @@ class Told:
     """Since when, by the node's clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """How a node says that it is."""
 
     version: str
@@ -89,8 +87,7 @@ class Facts:
     task: Told | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a node asks; who it is, is only proved by the code."""
 
     node: str

@@ -1,7 +1,8 @@
 """What a machine's k3s is told to do: initialise the cluster, join it as a server, or run as an agent. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.founding import Founded, Refuse, Step, TellFounder
 from iluvatar_pxe.machines.states import Role
@@ -16,8 +17,7 @@ class K3sPart(StrEnum):
     AGENT = "agent"
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
+class NotYet(Struct, frozen=True):
     """A machine that gets no secrets now; ``why`` is one line."""
 
     why: str

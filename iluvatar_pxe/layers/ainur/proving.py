@@ -6,10 +6,10 @@ Node of its name at its address.
 
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 import aiohttp
+from msgspec import Struct
 
 from iluvatar_pxe.errors import KubernetesError
 from iluvatar_pxe.layers.ainur.bundle import K3sBundle
@@ -29,8 +29,7 @@ _AHEAD, _ENDED = 9, 10
 _REINSTALL = "if it is to join this one, run: iluvatar-pxe machines reinstall {} --wipe"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What a server says, and all Nodes where it tells them."""
 
     found: Found

@@ -6,8 +6,9 @@ after it has moved its own data aside.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile, Recovery
 from iluvatar_pxe.layers.ainur.founding import Asks, Found, Serves, Starts
@@ -18,23 +19,20 @@ from iluvatar_pxe.layers.founding import MISSING, Foreign, Unproved, data_is_los
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """Nothing is done; ``why`` is one line, and ``is_well`` says that nothing has to be done."""
 
     why: str
     is_well: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NewFounder:
+class NewFounder(Struct, frozen=True):
     """Another server founds the cluster than ``lost``, which never has."""
 
     lost: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """``server`` becomes the only member of etcd, with its own data; the ``others`` join it."""
 
     server: str
@@ -43,8 +41,7 @@ class Reset:
     """When its etcd wrote last, by its clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(Struct, frozen=True):
     """``server`` becomes the only member of etcd, with the snapshot of ``taken``; the ``others`` join it."""
 
     server: str
@@ -52,16 +49,14 @@ class Restore:
     taken: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """The recovery that has failed for ``why`` is taken out of the record, so that another one can begin."""
 
     server: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
+class TryAgain(Struct, frozen=True):
     """``server`` was reset; what has failed after that for ``why`` is done again."""
 
     server: str
@@ -221,36 +216,31 @@ def words_of(plan: Plan) -> tuple[str, ...]:
             return (f"{server} is the only member of etcd; what failed on others is tried again: {why}",)
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """Nothing can be done now; ``why`` is one line, ``names`` are the servers that it is about."""
 
     why: str
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """A server could not do what it was told; a person has to decide."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Give:
+class Give(Struct, frozen=True):
     """A server is to be given a task."""
 
     server: str
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class NoteReset:
+class NoteReset(Struct, frozen=True):
     """Commit that the server is the only member: it is never told so again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(Struct, frozen=True):
     """Commit that nothing is left to do; ``why`` is one line."""
 
     why: str

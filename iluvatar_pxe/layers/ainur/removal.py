@@ -6,8 +6,9 @@ What is next is read from the cluster each time, so any daemon goes on where ano
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur.etcd_members import EtcdMember
 from iluvatar_pxe.layers.kubernetes.node import Node
@@ -31,8 +32,7 @@ class Act(StrEnum):
     DELETE_NODE = "its Node is deleted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaver:
+class Leaver(Struct, frozen=True, kw_only=True):
     """One node, by what is left of it in the cluster."""
 
     name: str
@@ -57,8 +57,7 @@ class Leaver:
     """Volumes of Longhorn with no healthy replica elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
+class Servers(Struct, frozen=True):
     """Servers by their names."""
 
     members: frozenset[str]

@@ -6,8 +6,9 @@ restarted whatever the others are, for ended certificates may be why.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 RENEWED_BELOW = timedelta(days=120)
 """k3s renews, at a start, certificates that are valid for less than this; before May 2025 it was 90 days."""
@@ -17,8 +18,7 @@ PATIENCE = timedelta(minutes=15)
 """A node that is restarted is ready again before this, as a rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How one node of a cluster is."""
 
     name: str
@@ -30,16 +30,14 @@ class Standing:
     """When it was last restarted for this; None if it never was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """This node's k3s is restarted; ``why`` is one line."""
 
     name: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing is restarted before these have changed; ``why`` is one line. ``is_stuck``: not without a person."""
 
     why: str
@@ -47,8 +45,7 @@ class Wait:
     is_stuck: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewed(Struct, frozen=True):
     """No certificate ends soon that a restart would renew."""
 
 

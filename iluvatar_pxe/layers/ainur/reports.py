@@ -6,8 +6,9 @@ machine; the program that prepares k3s sends its own in the same form.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.machines.boots import Stage
 
@@ -19,8 +20,7 @@ _END = "modules-final"
 _FAULTS = frozenset({"FAIL", "WARN"})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """``result`` is empty where something begins, else SUCCESS, WARN or FAIL."""
 
     name: str
@@ -30,16 +30,14 @@ class Event:
     begins: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """It has come to a stage; ``words`` say how."""
 
     stage: Stage
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something is wrong, in the machine's own words."""
 
     words: str

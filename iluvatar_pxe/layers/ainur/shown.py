@@ -4,7 +4,6 @@ They hold no secrets, but for what the fleet's patches may add in clear.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from iluvatar_pxe.errors import ConfigurationError
@@ -18,6 +17,7 @@ from iluvatar_pxe.layers.ainur.from_fleet import node_of
 from iluvatar_pxe.layers.ainur.node import K3sCluster, Surroundings
 from iluvatar_pxe.layers.ainur.stand_in import STAND_IN, Sums
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 _AROUND = Surroundings(daemons=("http://pxe:8080",), ticket="TICKET", sums=Sums())
 

@@ -3,13 +3,12 @@
 What a node is cordoned for is noted on it, so any daemon goes on where another stopped.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur.node_tasks import State, Task, Told
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnNode:
+class TurnNode(Struct, frozen=True, kw_only=True):
     """One node, as Kubernetes has it, and as it says itself."""
 
     name: str
@@ -33,8 +32,7 @@ class TurnNode:
     """How far it is with its last task."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """Its pods are moved to other nodes, before it is told to do this; ``note`` says what for."""
 
     name: str
@@ -42,23 +40,20 @@ class Drain:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """It is told to do this, until it has."""
 
     name: str
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """It may run pods again."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing is done before something has changed; ``why`` is one line."""
 
     why: str
@@ -66,8 +61,7 @@ class Wait:
     """The node that is waited for, where it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Nothing is done before a person has; ``why`` is one line."""
 
     why: str

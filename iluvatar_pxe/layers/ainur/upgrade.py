@@ -7,7 +7,8 @@ version of its cluster's record.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur.node_tasks import Kind, Task
 from iluvatar_pxe.layers.ainur.turns import (
@@ -28,8 +29,7 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\+k3s(\d+)")
 _Version = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a cluster is upgraded to. ``attempt`` is another one each time that somebody asks for it."""
 
     version: str

@@ -1,8 +1,9 @@
 """What is done next with the nodes of a k3s cluster: an upgrade, then renewals of certificates, then restarts. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur import renewal
 from iluvatar_pxe.layers.ainur.node_tasks import Facts, Kind, Task
@@ -14,8 +15,7 @@ RENEWAL = "renewal/"
 """What the ids of tasks begin with by which certificates are renewed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hindrances:
+class Hindrances(Struct, frozen=True, kw_only=True):
     """Why no other node may begin, each in one line; empty where nothing is in the way."""
 
     busy: str = ""

@@ -4,7 +4,8 @@ A machine counts from the moment that it is told to go: it may answer, and have 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.lookup import name_of
 from iluvatar_pxe.fleet.models import Fleet
@@ -19,8 +20,7 @@ _STAYING = frozenset({"", "booting", "running"})
 """Talos' stages of a machine that runs, or is about to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Absence:
+class Absence(Struct, frozen=True):
     """``why`` follows the machine's name; ``is_lasting``: what it has of the cluster's data goes with it."""
 
     why: str

@@ -1,7 +1,8 @@
 """Whether a clock can be right: no certificate is signed by one that cannot. Pure."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import ClockError
 
@@ -9,8 +10,7 @@ BUILT = datetime(2026, 11, 29, tzinfo=UTC)
 """The day of this version; a release sets it (CONTRIBUTING.md)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockGuard:
+class ClockGuard(Struct, frozen=True):
     """What is known to have happened already."""
 
     committed: datetime | None = None

@@ -5,7 +5,8 @@ chosen here and named, or none: nothing is guessed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
 from iluvatar_pxe.layers import disk_matching
@@ -21,8 +22,7 @@ _META = "META"
 """Where this partition is, Talos counts as installed: it installs nothing, and boots as that disk says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskChoice:
+class DiskChoice(Struct, frozen=True, kw_only=True):
     """A disk that was read from the machine's hardware. ``serial`` and ``wwid`` name it; one of them may be empty."""
 
     serial: str = ""
@@ -51,16 +51,14 @@ class DiskChoice:
         return self.is_lasting or bool(self.bus_path)
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The disk, and in words why this one."""
 
     disk: DiskChoice
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Why no disk is chosen, and what to do, in words. ``talos``: one disk has to be wiped first, at a boot of its own."""
 
     reason: str

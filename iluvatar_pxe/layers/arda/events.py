@@ -1,12 +1,11 @@
 """What a Talos machine reports to the event sink. Nothing in it says which machine it is: the sender's address does. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.layers.arda.api.model import UnmetCondition
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """A sequence, such as ``boot``, begins (``start``), ends (``stop``), or has an error (``noop``).
 
     After an error that ``is_fatal`` the machine restarts; the others, a lock or a cancellation, are harmless.
@@ -18,24 +17,21 @@ class Sequence:
     is_fatal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A phase of a sequence begins or ends."""
 
     name: str
     begins: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A task of a phase begins or ends."""
 
     name: str
     begins: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceState:
+class ServiceState(Struct, frozen=True):
     """A service has another state: a word such as ``preparing``, ``running`` or ``failed``.
 
     ``is_healthy`` is None while nobody knows.
@@ -47,23 +43,20 @@ class ServiceState:
     is_healthy: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationFault:
+class ConfigurationFault(Struct, frozen=True):
     """A configuration could not be fetched, read or used, in the machine's words."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """The machine's name and addresses: when they change, and every ten minutes."""
 
     hostname: str
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """How far the machine is: booting, installing, maintenance, running, rebooting, shutting down, resetting, upgrading.
 
     Running and ready is joined: that includes that Kubernetes has its node ready.
@@ -74,15 +67,13 @@ class Stage:
     unmet: tuple[UnmetCondition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """The machine restarts now; ``how`` is restart, kexec, power off, or the number that the kernel gets."""
 
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """An event of a type that the daemon does not know, or which cannot be read."""
 
     type: str
@@ -91,8 +82,7 @@ class Unknown:
 Body = Sequence | Phase | Task | ServiceState | ConfigurationFault | Addresses | Stage | Restart | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """``id`` is in the order of time on one machine; ``actor`` is who has asked for what happens, if it was a call."""
 
     id: str

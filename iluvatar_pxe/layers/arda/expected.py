@@ -1,8 +1,9 @@
 """Which machine is expected at an address, and whether it is the one that answers there. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.lookup import name_of
 from iluvatar_pxe.fleet.models import Fleet
@@ -11,8 +12,7 @@ from iluvatar_pxe.machines.hardware import agreement, contradiction
 from iluvatar_pxe.machines.model import Machine, Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Who:
+class Who(Struct, frozen=True, kw_only=True):
     """A machine by its host name and its hardware, as far as these are known."""
 
     name: str
@@ -22,8 +22,7 @@ class Who:
     product: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """A machine that is to be asked or changed; ``names`` are those of all machines that have one."""
 
     who: Who

@@ -7,8 +7,9 @@ etcd itself lists prove it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
@@ -31,8 +32,7 @@ PREPARING = "Preparing"
 """State of Talos' service etcd while it waits to be founded, or to join."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(Struct, frozen=True, kw_only=True):
     """What a control plane says of itself, whose certificate is of the cluster."""
 
     etcd: str = ""
@@ -71,8 +71,7 @@ class Answered:
         return any(one.hostname == name and not one.is_learner for one in self.members)
 
 
-@dataclass(frozen=True, slots=True)
-class InMaintenance:
+class InMaintenance(Struct, frozen=True):
     """A control plane that waits for its configuration, and may have an etcd on its disk; ``why`` is one line."""
 
     why: str

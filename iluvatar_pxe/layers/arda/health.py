@@ -1,7 +1,8 @@
 """How well a cluster is, from what its machines say. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.layers.arda.api.model import EtcdMember, NodeStatus
 from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
@@ -11,8 +12,7 @@ _LAG = 1000
 _EVEN = "an even number of members survives no more failures than one member less"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineReport:
+class MachineReport(Struct, frozen=True, kw_only=True):
     """What one machine says of itself; ``trouble`` is why it says nothing, in one line, or empty."""
 
     trouble: str = ""
@@ -36,8 +36,7 @@ class MachineReport:
     alarms: tuple[EtcdAlarm, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdHealth:
+class EtcdHealth(Struct, frozen=True):
     """The members of a cluster's etcd, and everything that is not as it should be, one line each."""
 
     members: tuple[EtcdMember, ...] = ()

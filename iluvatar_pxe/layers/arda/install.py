@@ -1,7 +1,6 @@
 """Where a machine is to be installed, by what was read of it and what the fleet says. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector
 from iluvatar_pxe.fleet.lookup import listed_as, root_of, title_of
@@ -10,6 +9,7 @@ from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.layers.arda.disks import Chosen, DiskChoice, Held, choice_of, choose
 from iluvatar_pxe.machines.inspection import Inspection
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.values import replace
 
 
 def selector_for(machine: Machine, fleet: Fleet) -> DiskSelector | None:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import WireError
@@ -17,8 +18,7 @@ _SHOWN = 2000
 """Characters of a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelLogLine:
+class KernelLogLine(Struct, frozen=True):
     """``seq`` counts the lines of a boot, and ``clock`` is microseconds since its beginning.
 
     ``time`` is wrong until the machine's clock is set, so the order is that of ``seq``. ``priority`` is the kernel's word

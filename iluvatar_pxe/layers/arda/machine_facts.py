@@ -1,7 +1,8 @@
 """From the fleet, and what a daemon knows of its network, to the facts that a configuration is made of. Pure."""
 
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.catalogue.kubernetes import RANGES
 from iluvatar_pxe.errors import ConfigurationError
@@ -26,8 +27,7 @@ _FOR_LONGHORN = "siderolabs/iscsi-tools"
 """The extension without which Longhorn does not run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A machine that has its place in a cluster."""
 
     name: str
@@ -39,8 +39,7 @@ class Node:
     """Where Talos is to be installed; None while its disks were not read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What a daemon knows of the network that it serves a machine on."""
 
     here: IPv4Address

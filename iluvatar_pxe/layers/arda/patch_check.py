@@ -4,7 +4,6 @@ What a machine gets besides, such as its disk and its secrets, has no part in th
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from itertools import takewhile
@@ -29,6 +28,7 @@ from iluvatar_pxe.layers.arda.schema import Schema
 from iluvatar_pxe.layers.arda.validation import Fault, faults
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 MOST_CHECKED = 1_024
 """Results that are remembered: from one commit to the next most patches stay as they are."""

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.arda.api.model import MachineStatus, UnattendedInstall
 from iluvatar_pxe.layers.arda.events import (
@@ -18,30 +19,26 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.report import LONGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """Talos begins; ``start`` is the id of that event, the same one however often it is sent."""
 
     start: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """It has come to a stage; ``words`` say how, or are empty."""
 
     stage: Stage
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something is wrong, in the machine's own words."""
 
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restarts:
+class Restarts(Struct, frozen=True):
     """It restarts, or is switched off, or resets itself."""
 
     words: str

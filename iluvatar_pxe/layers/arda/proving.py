@@ -1,6 +1,5 @@
 """Makes sure which machine answers, before it is believed or changed: its address may be another machine's by now."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import TalosAnotherError
@@ -9,6 +8,7 @@ from iluvatar_pxe.layers.arda.api.resources import HOSTNAME, LINKS, SYSTEM_INFOR
 from iluvatar_pxe.layers.arda.expected import Expected, Who
 from iluvatar_pxe.layers.arda.reading import uuid_in
 from iluvatar_pxe.layers.one_line import one_line
+from iluvatar_pxe.values import replace
 
 
 async def prove(api: TalosApi, expected: Expected, address: IPv4Address) -> str:

@@ -1,9 +1,10 @@
 """Reads a machine's hardware by Talos' API, which maintenance mode allows without credentials."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosNotReadyError
 from iluvatar_pxe.layers.arda.api import model
@@ -21,8 +22,7 @@ _LONGEST = 256
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """What a machine says that it is and has."""
 
     uuid: UUID | None

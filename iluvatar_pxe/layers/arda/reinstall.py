@@ -1,8 +1,9 @@
 """How a machine of a cluster is installed anew without harm to the cluster. Pure: what machines say is given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.layers.arda.absence import Absence, words
 
@@ -22,8 +23,7 @@ class Answer(Enum):
     """Nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """The machine, and the cluster that it leaves."""
 
     name: str
@@ -68,15 +68,13 @@ class Target:
         return len(self.members) // 2 + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """It is left alone; ``why`` is one line with the remedy."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """Talos resets itself, now; ``graceful`` drains the node and leaves etcd first.
 
     ``forfeits``: another member of etcd is to lead before. ``ends_cluster``: the cluster's data is lost by it, so that
@@ -88,8 +86,7 @@ class Reset:
     ends_cluster: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NextBoot:
+class NextBoot(Struct, frozen=True):
     """It is installed when it boots next; ``wipes`` has an installed Talos wiped by one boot before.
 
     ``ends_cluster`` as of ``Reset``.

@@ -4,8 +4,9 @@ What is next is read from the cluster each time, so any daemon goes on where ano
 switched on again later leaves once more. Its disk is never touched.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.lookup import listed_as
 from iluvatar_pxe.fleet.models import Fleet
@@ -29,8 +30,7 @@ class Act(StrEnum):
     RESTART = "it has left etcd, and is restarted to join it again"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaver:
+class Leaver(Struct, frozen=True, kw_only=True):
     """One machine, by what is left of it in the cluster."""
 
     name: str
@@ -53,8 +53,7 @@ class Leaver:
     """Volumes of Longhorn with no healthy replica elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Etcd:
+class Etcd(Struct, frozen=True):
     """Members by their ids."""
 
     members: frozenset[int]

@@ -1,7 +1,6 @@
 """Asks a machine of a cluster for everything that its status shows."""
 
 import asyncio
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.errors import TalosAnotherError, TalosError, TalosMaintenanceError
@@ -13,6 +12,7 @@ from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.health import MachineReport
 from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.credentials import Credentials
+from iluvatar_pxe.values import replace
 
 
 async def report(

@@ -6,15 +6,15 @@ changed at once, for that may be what the cluster waits for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.layers.arda.absence import FOR_RESTART, Absence, words
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
 from iluvatar_pxe.layers.kubernetes.node import Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How one machine of a cluster is, and what is to be changed of it."""
 
     name: str
@@ -58,30 +58,26 @@ class Standing:
         return self.kind is ChangeKind.RESTART and not self.held
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """It gets its configuration while it runs."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """It is to be the one that is changed."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(Struct, frozen=True):
     """It gets its configuration for the next start, and its node is cordoned."""
 
     name: str
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """It is drained, and restarts once no pod is left."""
 
     name: str
@@ -89,15 +85,13 @@ class Restart:
     """Another node can take its pods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """If it runs well, its node is uncordoned, and it is the next one's turn; without a name nobody's is."""
 
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(Struct, frozen=True):
     """Nothing is done now; ``why`` is one line. ``is_stuck``: not without a person."""
 
     why: str
@@ -105,16 +99,14 @@ class Await:
     is_stuck: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Converged:
+class Converged(Struct, frozen=True):
     """There is nothing to do."""
 
 
 Step = Apply | Claim | Prepare | Restart | Free | Await | Converged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
+class Standings(Struct, frozen=True, kw_only=True):
     """A cluster."""
 
     machines: Sequence[Standing]

@@ -4,8 +4,9 @@ Certificates are not looked into, nor the types of CEL expressions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.layers.arda.checks.every import value_faults
@@ -26,8 +27,7 @@ from iluvatar_pxe.machines.states import Role
 _LEGACY = Identity("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What Talos would refuse; it shows no secret."""
 
     document: Identity
@@ -68,8 +68,7 @@ def document_faults(documents: Iterable[Document], schema: Schema) -> Iterator[F
             yield Fault(identity, ("name",), "is missing; add it")
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
+class _Whole(Struct, frozen=True):
     documents: Mapping[Identity, Document]
     role: Role
     contract: Contract

@@ -1,7 +1,8 @@
 """What one member of etcd tells. Pure."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Alarm(Enum):
@@ -12,8 +13,7 @@ class Alarm(Enum):
     CORRUPT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdStatus:
+class EtcdStatus(Struct, frozen=True):
     """What one member says of itself; sizes in bytes, and ``leader`` is a member's id, 0 without one."""
 
     member_id: int
@@ -28,8 +28,7 @@ class EtcdStatus:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdAlarm:
+class EtcdAlarm(Struct, frozen=True):
     """An alarm, and the member that has it."""
 
     member_id: int

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
 
@@ -14,8 +15,7 @@ _FORM = "%Y-%m-%dT%H%M%SZ"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)\.db\.age", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptSnapshot:
+class KeptSnapshot(Struct, frozen=True):
     """A whole snapshot, sealed; ``size`` is that of its file in bytes."""
 
     taken: datetime

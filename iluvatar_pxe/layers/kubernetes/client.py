@@ -5,9 +5,10 @@ All raise KubernetesError: one line that names the API server, and says what to 
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.kubernetes.api_server import PORT, ApiServer
@@ -39,8 +40,7 @@ _LEADS = "node-role.kubernetes.io/control-plane"
 _LATER = "it is tried again"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Who does something that only one daemon may do. ``version`` is another one each time that it is renewed."""
 
     holder: str

@@ -1,8 +1,9 @@
 """Which data only one node has, by Longhorn's resources, and how many copies a fleet wants. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import parse_documents
@@ -14,8 +15,7 @@ _LARGEST = 1 << 20
 """Characters of an Application that is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True):
     """One copy of a volume."""
 
     volume: str
@@ -29,8 +29,7 @@ class Replica:
         return cls(str(spec.get("volumeName", "")), str(spec.get("nodeID", "")), is_healthy)
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """A volume; ``is_healthy`` as Longhorn says: it has all its copies, or nobody uses it."""
 
     name: str

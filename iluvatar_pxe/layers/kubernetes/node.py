@@ -1,10 +1,9 @@
 """A machine as Kubernetes has it. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A machine in Kubernetes. ``note``: what the daemon cordoned it for; ``boot`` differs after each restart."""
 
     name: str

@@ -1,9 +1,10 @@
 """One DHCP datagram to what is done about it, without sockets or clocks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Self
+
+from msgspec import Struct
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import Ignore
@@ -13,11 +14,11 @@ from iluvatar_pxe.machines.quirks import RASPBERRY_PI_ITEM, quirks_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.replies.dhcp import BROADCAST, destination, not_for_us, reply_to
 from iluvatar_pxe.replies.links import Links
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, MessageType, decode, encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """Where a datagram came in: on this server as ``links`` names it, from ``source``, on 67 or on 4011.
 
     ``own_frame``: the Ethernet frame came from the very MAC that the message names.
@@ -31,8 +32,7 @@ class Arrival:
     client_port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A datagram to send; ``boot_file`` is what it names, ``delay`` how many seconds it waits.
 
     ``one_at_a_time``: other firmware of its kind hears it too, and would take it for its own.
@@ -50,8 +50,7 @@ class Reply:
         return type(self)(data, self.to, self.decision, self.boot_file, self.delay, self.one_at_a_time)
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """Nothing to send. ``sighting`` is of a machine that asked for a boot and gets none."""
 
     why: str
@@ -60,8 +59,7 @@ class Silence:
     """The DHCP server whose address the sender takes, if it says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """Nothing to send, but a machine that boots has told which address the router gives it."""
 
     sighting: Sighting

@@ -5,10 +5,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.boot.basis import Basis
 from iluvatar_pxe.boot.case import Context
@@ -45,8 +45,7 @@ NOT_ITSELF = (
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """An interface: what replies are sent from, and what tells whether a message came from the NIC that it names."""
 
     interface: str

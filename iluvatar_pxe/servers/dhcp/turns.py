@@ -1,7 +1,8 @@
 """Whose reply goes out when machines are answered one at a time. No timers: times, of one clock, are passed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MOST_QUEUED = 64
 """Machines that wait at once; anybody can ask in any name, and who finds no place asks again."""
@@ -12,8 +13,7 @@ LISTENS_SECONDS = 6.0
 """How old a reply may become. A Pi 3 asks every 5 s and keeps its place; who did not ask again listens no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     send: Callable[[], None]
     asked: float
     due: float

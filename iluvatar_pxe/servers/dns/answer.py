@@ -1,7 +1,8 @@
 """What is answered to a question, before it is put into octets for one client."""
 
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.dns.message import Body
 from iluvatar_pxe.wire.dns.query import Query
@@ -12,8 +13,7 @@ LEADERS_SECONDS = 1.0
 """After this, it is noted again that somebody asks for a cluster's leaders."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsAnswer:
+class DnsAnswer(Struct, frozen=True):
     """``origin`` says in words where it comes from; ``stored`` is the clock's time at which an upstream gave it."""
 
     body: Body

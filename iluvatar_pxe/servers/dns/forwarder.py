@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from iluvatar_pxe.dns.inquiry import Abilities
 from iluvatar_pxe.dns.ranking import Ranking
 from iluvatar_pxe.errors import ResolveError
@@ -30,8 +32,7 @@ class _Count:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True):
     """What came of asking one upstream: an answer, or why there is none."""
 
     upstream: Upstream

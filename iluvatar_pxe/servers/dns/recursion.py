@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -16,6 +16,7 @@ from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.forwarder import Forwarder
 from iluvatar_pxe.settings.upstream import Upstream
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.message import Body, addresses_in, body_of
 from iluvatar_pxe.wire.dns.name import Name, text_of
 from iluvatar_pxe.wire.dns.query import make_query

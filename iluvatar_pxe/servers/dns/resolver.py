@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 
@@ -13,6 +12,7 @@ from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.servers.dns.answer import DnsAnswer, refusal
 from iluvatar_pxe.servers.dns.recursion import Deliver, Recursion
 from iluvatar_pxe.servers.dns.zones import Zones
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.message import Body
 from iluvatar_pxe.wire.dns.name import Name
 from iluvatar_pxe.wire.dns.query import CD, Query

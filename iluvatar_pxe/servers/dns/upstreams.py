@@ -7,13 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.dns.forwarding import Forward, resolvers_of
 from iluvatar_pxe.host.durable import write_file
@@ -40,8 +40,7 @@ _NONE = "no resolver but this daemon itself is known, and nothing is forwarded; 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class HostFiles:
+class HostFiles(Struct, frozen=True):
     """Where a host says which resolvers and gateways it uses."""
 
     resolv_conf: Path = Path("/etc/resolv.conf")

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
 import structlog
+from msgspec import Struct, field
 
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.dns.authority import Authority
@@ -27,8 +27,7 @@ LOOK_SECONDS = 0.1
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where the zones' content comes from."""
 
     snapshot: Callable[[], Snapshot]
@@ -52,8 +51,7 @@ class _Seen(NamedTuple):
     interfaces: tuple[Interface, ...]
 
 
-@dataclass(frozen=True)
-class _Made:
+class _Made(Struct, frozen=True):
     """The zones, and what they were made of."""
 
     facts: Facts

@@ -6,10 +6,10 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aiohttp import web
+from msgspec import Struct
 
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool
@@ -23,8 +23,7 @@ _TCP_INFO = struct.Struct("=24x I 92x Q 16x I")
 """Of linux/tcp.h: tcpi_unacked (segments), tcpi_bytes_acked, tcpi_notsent_bytes."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What connections may cost. A download takes up to five descriptors, and the service has 8,192 (``LimitNOFILE``)."""
 
     each: int = 64

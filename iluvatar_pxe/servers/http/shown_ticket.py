@@ -1,8 +1,7 @@
 """The tickets that Raspberry Pis show below ``/cloud-init/TICKET``, and who shows them."""
 
-from dataclasses import dataclass
-
 from aiohttp import web
+from msgspec import Struct
 
 from iluvatar_pxe.boot.plan import Hold, Ignore
 from iluvatar_pxe.machines.model import Machine, sighting_of
@@ -13,8 +12,7 @@ from iluvatar_pxe.servers.http.context import booter_of, client_of, links_of
 from iluvatar_pxe.servers.http.holders import check_holder
 
 
-@dataclass(frozen=True, slots=True)
-class ShownTicket:
+class ShownTicket(Struct, frozen=True):
     """A ticket that its machine shows."""
 
     booter: Booter

@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.clock import clock_is_in_step
@@ -49,8 +49,7 @@ _SILENT = (
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     udp: UdpSocket
     peer: Peer
     request: NtpRequest

@@ -3,11 +3,11 @@
 import asyncio
 import errno
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
 
 import structlog
+from msgspec import Struct
 
 from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
@@ -35,8 +35,7 @@ _COMPLAINT_INTERVAL = 10
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class TransferReport:
+class TransferReport(Struct, frozen=True):
     """What became of one read request."""
 
     client: Peer

@@ -3,10 +3,12 @@
 Captures: OVMF and AAVMF 2022.11, iPXE 2019 (x86) and 2025 (arm64). Where there is none, the source is named.
 """
 
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
+from msgspec import Struct
+
 from iluvatar_pxe.simulate.machine import Kind, Machine
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, BOOTREQUEST, BROADCAST_FLAG, DhcpMessage, MessageType, Option
 from iluvatar_pxe.wire.pxe import BOOT_ITEM, SIMULATED, Platform
 
@@ -40,8 +42,7 @@ PI3_XID = 0x26F30339
 """Every Pi 3 sends this one (raspberrypi/firmware#1067)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """An address, and the server that gives it."""
 
     address: IPv4Address

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from msgspec import Struct
+
 from iluvatar_pxe.simulate.dhcp.messages import Lease
 from iluvatar_pxe.wire.dhcp import ANY, BOOTREPLY, DhcpMessage, MessageType, Option, tagged_values
 from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT
@@ -25,8 +27,7 @@ PI3_MENU = b"Raspberry Pi Boot   "
 """A Pi 3's ROM takes three octets more than it should: a menu entry without these spaces is none to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """A DHCP message, and the address and port it came from."""
 
     message: DhcpMessage

@@ -8,6 +8,8 @@ that fails ends the script, ``goto`` ends the line, and a script that is replace
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from iluvatar_pxe.simulate.content import Content
 from iluvatar_pxe.simulate.ipxe.menus import Menu
 from iluvatar_pxe.simulate.ipxe.script import Command, Script, is_script, parse
@@ -21,8 +23,7 @@ MOST_NESTED = 8
 FAILED, OK = 1, 0
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """Download a file; sent back: its Content, or why there is none."""
 
     url: str
@@ -32,13 +33,11 @@ class Fetch:
     """Without a byte after which it fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configure:
+class Configure(Struct, frozen=True):
     """Ask for an address by DHCP; sent back: nothing, or why there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(Struct, frozen=True):
     """Let time pass."""
 
     seconds: float
@@ -49,38 +48,33 @@ Result = Content | str | None
 Steps = Generator[Action, Result, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """A file that was fetched to be booted."""
 
     name: str
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Booted:
+class Booted(Struct, frozen=True):
     """A kernel runs; ``command_line`` is its own."""
 
     kernel: str
     command_line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A file that is no script was started."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class LocalDisk:
+class LocalDisk(Struct, frozen=True):
     """The machine goes on to its own disk, or to the next entry of its boot order."""
 
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
+class Stuck(Struct, frozen=True):
     """It does not boot: a screen that waits, or a script that failed."""
 
     why: str

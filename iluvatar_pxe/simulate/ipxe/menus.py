@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Item:
+
+class Item(Struct, frozen=True):
     """A line of a menu; without a label it is a gap, which cannot be chosen."""
 
     label: str | None

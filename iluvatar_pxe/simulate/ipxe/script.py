@@ -1,14 +1,14 @@
 """iPXE scripts as text: lines, labels, words, and what joins commands (ipxe.org/scripting)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAGICS = ("#!ipxe", "#!gpxe")
 _JOINTS = frozenset({"||", "&&", ";"})
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """Words that are not expanded yet, and what stands behind them: ``||``, ``&&``, ``;`` or nothing."""
 
     words: tuple[str, ...]
@@ -19,8 +19,7 @@ class Command:
         return self.joint == ";" or (self.joint == "||") == (status != 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """Lines of commands; ``labels`` maps a name to the number of the line it stands before."""
 
     lines: Sequence[Sequence[Command]]

@@ -3,12 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from itertools import count
 from typing import Any, Protocol
 
 import aiohttp
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SimulateError
 from iluvatar_pxe.simulate.link.addresses import set_address
@@ -20,8 +20,7 @@ _LAST_PORT = 65535
 _UNREACHABLE = "{address} cannot be reached from here: {why}; pass the server with --server"
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """UDP ports, as ``[dhcp]`` and ``[tftp]`` of the settings have them."""
 
     dhcp: int = 67

@@ -6,11 +6,11 @@ runs no k3s.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import yaml
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SimulateError
 from iluvatar_pxe.simulate.downloads import Answer
@@ -28,8 +28,7 @@ SWAPS, SWAP_PAUSE = 30, 2.0
 """How often a ticket is shown before that counts as a boot that fails, and seconds in between."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(Struct, frozen=True):
     """What the kernel's arguments say of cloud-init's datasource: a URL that ends with ``/``, and the instance."""
 
     url: str

@@ -1,6 +1,6 @@
 """A Raspberry Pi's ``config.txt``: which files it names for a model (raspberrypi.com/documentation, config.txt)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.simulate.machine import Kind
 
@@ -8,8 +8,7 @@ _FILTERS = {Kind.PI3: {"pi3"}, Kind.PI4: {"pi4"}, Kind.PI5: {"pi5"}}
 _INITRAMFS = {"kernel8.img": "initramfs8", "kernel_2712.img": "initramfs_2712"}
 
 
-@dataclass(frozen=True, slots=True)
-class PiConfig:
+class PiConfig(Struct, frozen=True):
     """What the file says for one model; names are as they are asked for, with ``os_prefix``."""
 
     kernel: str = ""

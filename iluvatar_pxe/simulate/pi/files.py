@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from iluvatar_pxe.errors import SimulateError
 from iluvatar_pxe.simulate.content import Content
 from iluvatar_pxe.simulate.machine import Kind, Machine
@@ -47,8 +49,7 @@ _BOOT_IMG = "boot.img"
 _PI3_RECOVERIES = ("recovery8.img", "recovery8-32.img", "recovery7.img", "recovery.img")
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A file to ask for, in a stage of the boot; the answer may be that there is none."""
 
     name: str

@@ -8,6 +8,8 @@ from datetime import datetime
 from heapq import nsmallest
 from itertools import islice
 
+from msgspec import Struct
+
 from iluvatar_pxe.fleet.lookup import layer_of, name_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Machine, Snapshot
@@ -20,8 +22,7 @@ _UNDER_WAY = frozenset({Phase.BOOTING, Phase.INSTALLING, Phase.INSTALLED})
 _WAITING = frozenset({Intent.HOLD, Intent.IGNORE})
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class UnderWay:
+class UnderWay(Struct, frozen=True, order=True):
     """A machine whose operating system is being booted or installed, and has not reported that it is ready."""
 
     last_seen: datetime

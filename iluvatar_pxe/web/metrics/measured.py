@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.meters import SECONDS, Histogram, ProtocolMeter
 from iluvatar_pxe.provisioning.boot_meter import BootMeters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True):
     """The daemon's meters; by default ones that nothing is counted by."""
 
     protocols: Mapping[str, ProtocolMeter] = field(default_factory=dict)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from aiohttp import web
 from iluvatar_pxe.admin.latest import Latest
 from iluvatar_pxe.admin.machine_list import Filter, Listing, listing
 from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.live import Fragment, have
 from iluvatar_pxe.web.render import Renderer, html_response

@@ -5,8 +5,9 @@ DnsRecords are passed on as they came, so that types which nobody here knows arr
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.dns.name import ROOT, read_name
@@ -34,8 +35,7 @@ _LONGEST_RCODE = 15
 _RRSIG = 46
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """What follows the question in an answer, ready to send behind every spelling of the same name."""
 
     rcode: int
@@ -55,8 +55,7 @@ class Body:
         return self.rcode not in TELLING
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     section: int
     type: int
     ttl: int

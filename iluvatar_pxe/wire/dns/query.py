@@ -1,7 +1,8 @@
 """What a client asks, read from its octets without building anything: this is done for every question."""
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.dns.name import Name, read_name
@@ -27,8 +28,7 @@ _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 """Lengths of labels are smaller than any of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(Struct, frozen=True):
     """What the OPT record of a client says (RFC 6891); options, cookies among them, are not used (RFC 7873, 5.2.1)."""
 
     size: int
@@ -36,8 +36,7 @@ class Edns:
     do: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A question and how it was asked. ``fault`` is the answer to what is none: FORMERR, NOTIMP or BADVERS."""
 
     id: int

@@ -1,9 +1,10 @@
 """The numbers of DNS by their names (RFC 1035, 3.2; IANA, "Domain Name System Parameters"), and what records hold."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from iluvatar_pxe.wire.dns.name import Name
 
@@ -57,22 +58,19 @@ IN = 1
 """The class of the Internet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """RDATA of NS, CNAME and PTR: another name."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """RDATA of TXT: strings of up to 255 octets."""
 
     strings: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """RDATA of SRV (RFC 2782)."""
 
     priority: int
@@ -81,8 +79,7 @@ class Service:
     target: Name
 
 
-@dataclass(frozen=True, slots=True)
-class StartOfAuthority:
+class StartOfAuthority(Struct, frozen=True):
     """RDATA of SOA (RFC 1035, 3.3.13): times in seconds; ``minimum`` is how long a "no" may be kept (RFC 2308, 4)."""
 
     primary: Name
@@ -97,8 +94,7 @@ class StartOfAuthority:
 Data: TypeAlias = IPv4Address | IPv6Address | Target | Text | Service | StartOfAuthority
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record of class IN; ``ttl`` in seconds."""
 
     name: Name

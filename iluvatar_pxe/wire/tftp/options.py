@@ -1,8 +1,10 @@
 """Which of a client's TFTP options hold: RFC 2347, 2348 (blksize), 2349 (timeout, tsize), 7440 (windowsize)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.tftp.packet import Options
 
 _BLKSIZES = range(8, 65464 + 1)
@@ -14,8 +16,7 @@ _MAX_DIGITS = 20
 """Room for any 64-bit number; longer ones are nobody's file size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What one transfer was agreed to be; the defaults are RFC 1350's, for a client without options."""
 
     blksize: int = 512
@@ -28,8 +29,7 @@ class Terms:
     """The options to acknowledge, in the client's order; empty means no OACK."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What this server grants at most."""
 
     max_blksize: int

@@ -1,8 +1,9 @@
 """TFTP packets (RFC 1350, option extension RFC 2347): bytes to frozen messages and back."""
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 
@@ -39,8 +40,7 @@ ACK = b"\0\4"
 """The first two octets of an ACK; its block number follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequest:
+class ReadRequest(Struct, frozen=True):
     """RRQ; ``filename`` is what the client wrote, ``mode`` is lower case."""
 
     filename: str
@@ -48,8 +48,7 @@ class ReadRequest:
     options: Options = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
+class WriteRequest(Struct, frozen=True):
     """WRQ, with the fields of a ReadRequest."""
 
     filename: str
@@ -57,31 +56,27 @@ class WriteRequest:
     options: Options = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """DATA; ``block`` is the 16-bit number on the wire."""
 
     block: int
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Struct, frozen=True):
     """ACK; ``block`` is the 16-bit number on the wire."""
 
     block: int
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(Struct, frozen=True):
     """ERROR; ``code`` is an ErrorCode, or any other 16-bit number that a peer made up."""
 
     code: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class OptionAck:
+class OptionAck(Struct, frozen=True):
     """OACK (RFC 2347)."""
 
     options: Options

@@ -27,8 +27,9 @@ The client's ``timeout`` holds from its first ACK on: RFC 2349 negotiates it, an
 with the ACK of the OACK (RFC 2347). Until then the default waits apply, or 255 s each would be had for one request.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.tftp.options import Terms
@@ -63,8 +64,7 @@ class Outcome(StrEnum):
     """There is no such file; the server says so without a transfer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """Why no more datagrams will come."""
 
     outcome: Outcome

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from iluvatar_pxe.assets.download.part import Part
 from iluvatar_pxe.catalogue.download import Digest, FirstUse
 from iluvatar_pxe.catalogue.progress import State
 from iluvatar_pxe.errors import DownloadError, SumsError, UnavailableError
+from iluvatar_pxe.values import replace
 
 CONTENT = os.urandom(3_000_000)
 

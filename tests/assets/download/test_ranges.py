@@ -1,7 +1,7 @@
 """A download goes on only where the publisher proves that the file is the same."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from iluvatar_pxe.assets.download.ranges import (
     length_of,
     validator_of,
 )
+from iluvatar_pxe.values import replace
 
 SATURDAY, SUNDAY = "Sat, 28 Nov 2026 12:00:00 GMT", "Sun, 29 Nov 2026 12:00:00 GMT"
 KEPT = Kept(100, '"a"', 1000)

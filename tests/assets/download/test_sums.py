@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from iluvatar_pxe.assets.download.sums import digest_in
 from iluvatar_pxe.catalogue.download import Digest, SumsFile
 from iluvatar_pxe.errors import SumsError
+from iluvatar_pxe.values import replace
 
 A, B, LONG = "a1" * 32, "b2" * 32, "c3" * 64
 SUMS = SumsFile(urls=("http://here/SHA256SUMS",), algorithm="sha256", name="pi.img.xz")

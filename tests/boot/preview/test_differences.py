@@ -1,6 +1,5 @@
 """What a change of the fleet means, machine by machine: the fleet before, the fleet after, what is said of it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -22,6 +21,7 @@ from iluvatar_pxe.fleet.models import Fleet, ListedMachine, MachineFile, Match
 from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import CpuArch
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

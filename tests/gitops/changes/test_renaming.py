@@ -1,6 +1,5 @@
 """What is committed when a listed machine is renamed."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -12,6 +11,7 @@ from iluvatar_pxe.fleet.daemon_files import ClusterFile, Recovery
 from iluvatar_pxe.gitops.changes.renaming import rename
 from iluvatar_pxe.gitops.repository.revision import Revision
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 TEXT = 'match: {macs: ["52:54:00:00:00:01"]}  # by the window\r\n'
 OTHER = 'match: {macs: ["52:54:00:00:00:02"]}\n'

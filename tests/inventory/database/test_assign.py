@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase, Role
+from iluvatar_pxe.values import replace
 
 FLEET = fleet_of(ainur="servers: 1\n")
 PLACE = PlaceRequest(layer="arda", rule="rule 1 of fleet.yaml")

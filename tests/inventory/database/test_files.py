@@ -6,7 +6,6 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.values import replace
 
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
 

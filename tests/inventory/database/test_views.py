@@ -1,7 +1,6 @@
 """The views for people with ``sqlite3``."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,6 +11,7 @@ from inventory.samples import NOW, batch, event, machine, rows, url_of
 from iluvatar_pxe.inventory.database.store import Store
 from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 
 GIVEN = Assignment(name="arda-01", layer="arda", role=Role.WORKER, rule="rule 1 of fleet.yaml", at=NOW)
 

@@ -4,7 +4,6 @@ import hashlib
 import re
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from iluvatar_pxe.layers.ainur.bundle import (
     tls_files,
 )
 from iluvatar_pxe.layers.key_pair import KeyPair
+from iluvatar_pxe.values import replace
 
 A = k3s_bundle_of("a")
 TEXT = dump_k3s_bundle(A)

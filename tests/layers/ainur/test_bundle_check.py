@@ -1,7 +1,6 @@
 """Secrets of a k3s cluster that do not fit together are refused, whatever is wrong with them, without being shown."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from iluvatar_pxe.layers.arda.certificates import new_authority as talos_authori
 from iluvatar_pxe.layers.certificates import Validity
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.layers.keys import PrivateKey, dump_key, p256_key
+from iluvatar_pxe.values import replace
 
 A, B = k3s_bundle_of("a"), k3s_bundle_of("b")
 TALOS = bundle_of("a")

@@ -1,6 +1,5 @@
 """The fleet's cloud-configs: which a machine gets, how they are merged, and what none may say."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from iluvatar_pxe.layers.ainur.fragment_check import check_fragments
 from iluvatar_pxe.layers.ainur.fragments import Fragment, fragments_of, merged, sealed_files
 from iluvatar_pxe.layers.ainur.schemas import cloud_config_schema
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 SEALED = f"{ARMOR}\nx\n"
 LAYER = "patches: [patches/layer.yaml]\nrolePatches: {agent: [patches/agent.yaml]}\n"

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +17,7 @@ from iluvatar_pxe.layers.ainur.node import InstalledArgoCd, Surroundings
 from iluvatar_pxe.layers.ainur.part import K3sPart
 from iluvatar_pxe.layers.argocd.following import Followed
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 URL = "https://git.lab.home.arpa:8443/git/fleet.git"
 SECRET = "ilu_secret"

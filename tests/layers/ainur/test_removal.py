@@ -1,7 +1,6 @@
 """How a node leaves a k3s cluster, when it stays, and what may be left of it."""
 
 import re
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -22,6 +21,7 @@ from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.layers.leaving import Hold
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.report import Report
+from iluvatar_pxe.values import replace
 
 AGENT = Leaver(name="w", why=Why.GONE)
 SERVER = Leaver(name="a", why=Why.REINSTALL, is_server=True)

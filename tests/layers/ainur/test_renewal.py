@@ -1,6 +1,5 @@
 """Certificates are renewed by restarts in turn, servers first, and nothing that runs waits for what is broken for ever."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.layers.ainur.renewal import Renewed, Restart, Standing, Step, Wait, next_renewal
+from iluvatar_pxe.values import replace
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -1,7 +1,6 @@
 """Which node of a cluster is upgraded next: cases, and clusters that are upgraded step by step to the end."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from iluvatar_pxe.layers.ainur.node_tasks import Kind, State, Told
 from iluvatar_pxe.layers.ainur.turns import Drain, Free, Step, Stop, Tell, TurnNode, Wait
 from iluvatar_pxe.layers.ainur.upgrade import Plan, next_upgrade, refusal
+from iluvatar_pxe.values import replace
 
 OLD, NEW = "v1.36.3+k3s1", "v1.37.0+k3s1"
 PLAN = Plan(NEW, 1, ({"to": "/usr/local/bin/k3s"},))

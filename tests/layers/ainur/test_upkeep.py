@@ -1,6 +1,5 @@
 """What comes first of upgrades, renewals and restarts, and what keeps each."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from iluvatar_pxe.layers.ainur.node_tasks import Facts, Kind, State, Task, Told
 from iluvatar_pxe.layers.ainur.turns import Drain, Free, Step, Stop, Tell, TurnNode, Wait
 from iluvatar_pxe.layers.ainur.upgrade import Plan
 from iluvatar_pxe.layers.ainur.upkeep import Hindrances, next_step, unwell, words
+from iluvatar_pxe.values import replace
 
 OLD, NEW = "v1.36.3+k3s1", "v1.37.0+k3s1"
 REBOOT = Task("reboot/boot-1", Kind.REBOOT, {"boot": "boot-1"})

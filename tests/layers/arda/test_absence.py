@@ -1,7 +1,5 @@
 """Which machines of a cluster are away, by what they say, what Kubernetes has of them, and what is to be done with them."""
 
-from dataclasses import replace
-
 import pytest
 from support.fleets import fleet_of, talos
 from support.machines import machine_of, snapshot_of
@@ -10,6 +8,7 @@ from iluvatar_pxe.layers.arda.absence import absences, to_be_installed, words
 from iluvatar_pxe.layers.arda.health import MachineReport
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
+from iluvatar_pxe.values import replace
 
 RUNS = MachineReport(stage="running", is_ready=True)
 NODE = Node(name="a", is_ready=True, is_unschedulable=False, boot="b", note="")

@@ -3,7 +3,6 @@
 import base64
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import BundleError
 from iluvatar_pxe.layers.arda.bundle import LARGEST, Bundle, dump_bundle, load_bundle
+from iluvatar_pxe.values import replace
 
 GOLDEN = (Path(__file__).parents[2] / "replies" / "talos" / "secrets.yaml").read_text()
 """The bundle of Talos' own tests."""

@@ -1,6 +1,5 @@
 """Secrets that do not fit together are refused, whatever is wrong with them, without being shown."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from iluvatar_pxe.layers.arda.keys import dump_key, ed25519_key
 from iluvatar_pxe.layers.certificates import Validity
 from iluvatar_pxe.layers.key_pair import KeyPair
 from iluvatar_pxe.layers.keys import PrivateKey, p256_key, standard_pem
+from iluvatar_pxe.values import replace
 
 A, B = bundle_of("a"), bundle_of("b")
 K1 = ec.generate_private_key(ec.SECP256K1())

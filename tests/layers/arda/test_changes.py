@@ -1,7 +1,6 @@
 """What a change of a configuration takes, by field and contract, and what a machine is given of it."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any
@@ -22,6 +21,7 @@ from iluvatar_pxe.layers.arda.patching.patch import parse_patch
 from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.layers.arda.validation import faults
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 NONE, LIVE, RESTART = ChangeKind.NONE, ChangeKind.LIVE, ChangeKind.RESTART
 UPGRADE, REINSTALL = ChangeKind.UPGRADE, ChangeKind.REINSTALL

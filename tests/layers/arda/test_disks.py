@@ -1,6 +1,5 @@
 """Which disk Talos is installed on: one that is named and may be erased, or none."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from iluvatar_pxe.layers.arda.disks import (
 )
 from iluvatar_pxe.layers.disk_matching import disk_words, type_of
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
+from iluvatar_pxe.values import replace
 
 GB = 10**9
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

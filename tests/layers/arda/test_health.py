@@ -1,6 +1,5 @@
 """What is not as it should be in a cluster's etcd, from what its control planes say."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.health import EtcdHealth, MachineReport, etcd_health
 from iluvatar_pxe.layers.etcd.model import Alarm, EtcdAlarm, EtcdStatus
+from iluvatar_pxe.values import replace
 
 A, B, C = NAMES = ("arda-01", "arda-02", "arda-03")
 MEMBERS = tuple(EtcdMember(number, name, (), (), is_learner=False) for number, name in enumerate(NAMES, 1))

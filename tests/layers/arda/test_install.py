@@ -1,6 +1,5 @@
 """Where a machine is to be installed, by what was read of it and what the fleet says."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +18,7 @@ from iluvatar_pxe.layers.arda.install import (
 from iluvatar_pxe.machines.inspection import Content, Disk, Inspection
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Phase
+from iluvatar_pxe.values import replace
 
 MAC = "52:54:00:77:00:01"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -1,11 +1,10 @@
 """How a machine of a cluster is installed anew, and when it is left alone."""
 
-from dataclasses import replace
-
 import pytest
 
 from iluvatar_pxe.layers.arda.absence import Absence
 from iluvatar_pxe.layers.arda.reinstall import Answer, NextBoot, Refused, Reset, Step, Target, next_step
+from iluvatar_pxe.values import replace
 
 WORKER = Target(name="w1", answer=Answer.RUNS)
 LEAVES = Reset(graceful=True, forfeits=True)

@@ -1,6 +1,5 @@
 """How a machine leaves its cluster whose file has left the fleet, and when it stays."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -16,6 +15,7 @@ from iluvatar_pxe.layers.founding import Unproved
 from iluvatar_pxe.layers.leaving import Hold, unlisted
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Phase, Role
+from iluvatar_pxe.values import replace
 
 WORKER = Leaver(name="w1", runs=True)
 GONE = replace(WORKER, runs=False, is_lost=True)

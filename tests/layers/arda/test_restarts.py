@@ -1,6 +1,5 @@
 """Which machine gets its change next, as tables: every case of a rollout without any machine."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from iluvatar_pxe.layers.arda.restarts import (
     next_step,
 )
 from iluvatar_pxe.layers.kubernetes.node import Node
+from iluvatar_pxe.values import replace
 
 LIVE, RESTART = ChangeKind.LIVE, ChangeKind.RESTART
 

@@ -2,7 +2,6 @@
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -31,6 +30,7 @@ from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.answers import Answers
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import Option, decode, encode
 from iluvatar_pxe.wire.pxe import SIMULATED
 

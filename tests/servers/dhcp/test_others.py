@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 from structlog.testing import capture_logs
@@ -12,6 +11,7 @@ from support.waiting import until
 from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.machines.dhcp_servers import MOST_SERVERS, DhcpServers, Heard
 from iluvatar_pxe.servers.dhcp.others import OtherServers
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BOOTREPLY, DhcpMessage, MessageType, Option, encode
 
 OWN, RIVAL = IPv4Address("10.0.0.2"), "10.0.0.9"

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from support.proxy import boot_request, discover
 
 from iluvatar_pxe.lab.process import Process
 from iluvatar_pxe.lab.room.namespace import DIRECTORY, Namespace
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, DhcpMessage, MessageType, Option, decode, encode
 from iluvatar_pxe.wire.pxe import SIMULATED
 

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -27,6 +27,7 @@ from iluvatar_pxe.errors import ResolveError
 from iluvatar_pxe.servers.dns import tls
 from iluvatar_pxe.servers.dns.tls import TlsUpstreams
 from iluvatar_pxe.settings.upstream import Upstream
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dns.name import name_of
 from iluvatar_pxe.wire.dns.query import make_query
 

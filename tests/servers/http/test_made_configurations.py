@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from iluvatar_pxe.machines.states import Phase, Role
 from iluvatar_pxe.provisioning.cluster_network import no_network
 from iluvatar_pxe.provisioning.configurations import Configurations, Made, no_manifests
 from iluvatar_pxe.provisioning.trying_again import TryingAgain
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.pxe import SIMULATED
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"

@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from iluvatar_pxe.replies.ipxe import Scripts
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.resources import read_templates
 from iluvatar_pxe.servers.http.routes.scripts import _LONGEST_REMEMBERED
+from iluvatar_pxe.values import replace
 
 MAC, OTHER = "52:54:00:77:00:01", "52:54:00:77:00:02"
 ASKED = f"/ipxe?mac={MAC}&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from iluvatar_pxe.machines.boots import Happening, Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Directive, Intent, Phase
 from iluvatar_pxe.provisioning.tickets import OUTLIVES
+from iluvatar_pxe.values import replace
 
 MAC, OTHER, UNSEEN = "52:54:00:77:00:01", "52:54:00:77:00:02", "52:54:00:77:00:88"
 QUERY = f"mac={MAC}&uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from iluvatar_pxe.servers.ndp.segment import (
     Segment,
 )
 from iluvatar_pxe.servers.ndp.server import NdpServer
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import BROADCAST_FLAG, encode
 from iluvatar_pxe.wire.ndp import HOP_LIMIT, encode_empty_advertisement
 

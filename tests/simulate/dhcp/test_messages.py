@@ -1,6 +1,5 @@
 """What the simulated firmware sends, beside what the real one was seen to send."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -11,6 +10,7 @@ from iluvatar_pxe.simulate.dhcp import messages
 from iluvatar_pxe.simulate.dhcp.messages import Lease
 from iluvatar_pxe.simulate.machine import Kind, Machine
 from iluvatar_pxe.simulate.timings import UEFI_FILE, UEFI_SIZE
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import DhcpMessage, MessageType, Option, encode
 from iluvatar_pxe.wire.pxe import SIMULATED, boot_item, user_classes
 from iluvatar_pxe.wire.tftp.packet import ReadRequest

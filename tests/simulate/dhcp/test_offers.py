@@ -1,6 +1,5 @@
 """Which answers a simulated firmware takes, and why not the others."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,6 +9,7 @@ from iluvatar_pxe.simulate.dhcp import offers
 from iluvatar_pxe.simulate.dhcp.messages import firmware_discover
 from iluvatar_pxe.simulate.dhcp.offers import Heard, Offers
 from iluvatar_pxe.simulate.machine import Kind, Machine
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, BOOTREPLY, DhcpMessage, MessageType, Option
 
 ROUTER, PROXY = IPv4Address("10.77.0.1"), IPv4Address("10.77.0.2")

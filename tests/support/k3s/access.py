@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +10,8 @@ import aiohttp
 from support.k3s.fatal import FatalError, RequestError
 from support.k3s.site import Resolver, Site
 from support.k3s.tokens import Token, hash_of
+
+from iluvatar_pxe.values import replace
 
 _SECONDS = 10.0
 OS_STORE = "etc/ssl/certs/ca-certificates.crt"

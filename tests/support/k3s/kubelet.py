@@ -5,7 +5,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +19,8 @@ from support.k3s.fatal import FatalError, RequestError
 from support.k3s.kubernetes_api import VERSION
 from support.k3s.site import Site
 from support.k3s.tokens import Token
+
+from iluvatar_pxe.values import replace
 
 REJECTED = (
     "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server "

@@ -1,7 +1,6 @@
 """Ways by the daemon's other servers, and by its host."""
 
 import json
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from support.proxy import discover
@@ -10,6 +9,7 @@ from support.rogue.knowledge import Target
 from support.rogue.ways import KINDS, By, Chance, Way, kind
 
 from iluvatar_pxe.layers.arda.api.protos import runtime_events_pb2 as told
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import encode
 
 __all__ = ["KINDS"]

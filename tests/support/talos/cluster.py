@@ -4,7 +4,7 @@ import random
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from iluvatar_pxe.layers.arda.talosconfig import talosconfig
 from iluvatar_pxe.layers.arda.validation import faults
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.machines.states import Role
+from iluvatar_pxe.values import replace
 
 VERSIONS = {Contract.V1_13: "v1.13.9", Contract.V1_14: "v1.14.1"}
 KUBERNETES = "v1.36.3"

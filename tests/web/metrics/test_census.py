@@ -1,7 +1,6 @@
 """Machines are counted by layer and phase, and few of them are named."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from support.machines import machine_of, snapshot_of
@@ -10,6 +9,7 @@ from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Attempts, Directive, Intent, Phase, Role
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.web.metrics.census import AT_ONCE, MOST_NAMED, Census, CensusTaker, UnderWay
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)

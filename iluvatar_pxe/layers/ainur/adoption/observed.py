@@ -6,9 +6,10 @@ k3s itself writes into annotations of a Node with which options it was started, 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any
+
+from msgspec import Struct
 
 NODES = "/api/v1/nodes"
 API_SERVICE = "/api/v1/namespaces/default/services/kubernetes"
@@ -33,8 +34,7 @@ Options = Mapping[str, tuple[str, ...]]
 """By option of k3s, without ``--``, its values."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedNode:
+class ObservedNode(Struct, frozen=True, kw_only=True):
     """One Node."""
 
     name: str
@@ -57,8 +57,7 @@ class ObservedNode:
     """The folders in which Longhorn has its volumes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedCluster:
+class ObservedCluster(Struct, frozen=True, kw_only=True):
     """All of them, by name, and what was put into the cluster by hand."""
 
     nodes: tuple[ObservedNode, ...]

@@ -1,9 +1,10 @@
 """From the options with which nodes of a k3s cluster were started to the ``k3s:`` part of a layer's file. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.k3s import Packaged
 from iluvatar_pxe.layers.ainur.adoption.observed import ObservedNode, Options
@@ -27,8 +28,7 @@ _LISTS = ("disable", "node-label", "node-taint")
 _LABEL, _TAINT = "node-label", "node-taint"
 
 
-@dataclass(frozen=True, slots=True)
-class Translated:
+class Translated(Struct, frozen=True):
     """The ``k3s:`` part without the version, and one line for each thing that is not in it."""
 
     k3s: Mapping[str, Any]

@@ -5,7 +5,8 @@ partition that the fleet wants kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.partitions import SECTOR
 from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType
@@ -20,8 +21,7 @@ _BOOT, _ROOT = 1, 2
 """Numbers of an image's partitions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What the fleet says of a machine's root disk."""
 
     title: str
@@ -41,15 +41,13 @@ class Wanted:
     """The identity of the disk on which an earlier installation was: that may be erased by this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The disk that is to be installed."""
 
     disk: Disk
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """The disk on which this installation is complete already, or one of this machine of which nothing is known here."""
 
     disk: Disk

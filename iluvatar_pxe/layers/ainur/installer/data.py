@@ -4,7 +4,8 @@ One that is there is used as it is. Nothing but an empty disk is ever formatted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.disk_selector import DiskSelector, DiskType
 from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, Volume
@@ -18,8 +19,7 @@ TYPES = ("ext4", "xfs", "btrfs")
 """File systems that containers can be on."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataName:
+class DataName(Struct, frozen=True):
     """What the file system is found by: its UUID, or else its label."""
 
     label: str = ""
@@ -36,8 +36,7 @@ class DataName:
         return f"the UUID {self.uuid}" if self.uuid else f"the label {self.label}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedData:
+class WantedData(Struct, frozen=True, kw_only=True):
     """What the fleet says of it."""
 
     name: DataName
@@ -47,15 +46,13 @@ class WantedData:
     """etcd will be there, and would wear out a card."""
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """The file system that is there."""
 
     volume: Volume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewData:
+class NewData(Struct, frozen=True, kw_only=True):
     """It is to be made on this empty disk, which has sectors of ``sector`` bytes."""
 
     disk: Disk

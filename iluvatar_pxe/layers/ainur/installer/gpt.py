@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID, uuid5
 from zlib import crc32
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.partitions import Partition
 
@@ -19,16 +20,14 @@ _ENTRY = struct.Struct("<16s16sQQQ72s")
 _PROTECTIVE = struct.Struct("<B3sB3sII")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Bytes, and where on a disk they go."""
 
     offset: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnePartition:
+class OnePartition(Struct, frozen=True, kw_only=True):
     """The table of a disk of ``size`` bytes in sectors of ``sector`` bytes; ``name`` is what its UUIDs follow from."""
 
     size: int

@@ -6,7 +6,8 @@ what is not known is left out, or empty. ``boot_assets/installer/hardware.sh`` w
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.inspection import Content, Disk
@@ -28,8 +29,7 @@ _VOLUME_KEYS = frozenset({"disk", "name", "number", "size", "type", "label", "uu
 _Fields = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Struct, frozen=True, kw_only=True):
     """A partition, or a disk that has no partition table; ``size`` in bytes."""
 
     path: str
@@ -42,8 +42,7 @@ class Volume:
     uuid: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallerDisk:
+class InstallerDisk(Struct, frozen=True, kw_only=True):
     """A disk, and what is on it."""
 
     disk: Disk
@@ -59,8 +58,7 @@ class InstallerDisk:
         return next((one for one in self.volumes if one.number == number), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """What a machine has."""
 
     memory: int

@@ -1,10 +1,9 @@
 """Why a machine waits in the provisioning system."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Why nothing is done, and what to do, in words."""
 
     reason: str

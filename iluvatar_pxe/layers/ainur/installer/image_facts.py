@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from iluvatar_pxe.assets.unpack.partitions import Partition
@@ -29,8 +29,7 @@ class _Facts(BaseModel):
     root: _Part
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionFacts:
+class PartitionFacts(Struct, frozen=True):
     """Where an image's partitions lie, and the files that they come from."""
 
     layout: Layout

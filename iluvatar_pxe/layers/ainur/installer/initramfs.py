@@ -6,13 +6,13 @@ Linux, Documentation/driver-api/early-userspace/buffer-format.rst. Archives behi
 import gzip
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _TRAILER = "TRAILER!!!"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file of the archive; ``mode`` holds its type and its permissions."""
 
     path: str

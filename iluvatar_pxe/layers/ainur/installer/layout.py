@@ -5,8 +5,9 @@ root file system a UUID that follows from the installation, too: a killed one is
 """
 
 import struct
-from dataclasses import dataclass
 from uuid import UUID, uuid5
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.partitions import SECTOR, Partition
 
@@ -22,8 +23,7 @@ _NAMES = UUID("7d0f9c3e-5c0a-4c83-9f9e-2f7a4b1f6a11")
 """The namespace of UUIDs that are made here (RFC 9562, 5.5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """One installation of one machine: ``machine`` is its serial number or MAC, ``number`` tells it from those before."""
 
     machine: str
@@ -44,8 +44,7 @@ class Installation:
         return f"{self.disk_id}-{number:02x}"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Where the image's two partitions lie on the disk."""
 
     boot: Partition

@@ -1,6 +1,6 @@
 """Where a machine's system and what lasts go, or why they go nowhere yet. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.layers.ainur.installer.choice import Chosen, Complete, Wanted, choose_root
 from iluvatar_pxe.layers.ainur.installer.data import NewData, WantedData, choose_data
@@ -11,8 +11,7 @@ from iluvatar_pxe.layers.ainur.installer.layout import Layout
 from iluvatar_pxe.machines.inspection import Disk
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where they go."""
 
     root: Disk | None

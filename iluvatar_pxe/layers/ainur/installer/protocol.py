@@ -8,8 +8,9 @@ end; shell reads them. The first is ``FIRST_LINE``, the last ``end``. Documents 
 import base64
 import gzip
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.layers.ainur.installer.data import NewData
@@ -58,8 +59,7 @@ class InstallStep(StrEnum):
     """The root in memory is complete, and its init is started."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePart:
+class ImagePart(Struct, frozen=True, kw_only=True):
     """Where the bytes of a file go once they are unpacked."""
 
     offset: int
@@ -73,8 +73,7 @@ class ImagePart:
     """Of its URL, on the server that gives the plan: that is known by the address at which it was asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
+class Install(Struct, frozen=True, kw_only=True):
     """A disk is to be erased and installed."""
 
     disk: Disk
@@ -89,8 +88,7 @@ class Install:
     """The file system that is made before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class Load(Struct, frozen=True, kw_only=True):
     """A root is to be built in memory, and started."""
 
     size: int
@@ -101,16 +99,14 @@ class Load:
     """The file system that is made before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Nothing is done for some seconds, and why, in one line; then everything is asked anew."""
 
     seconds: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """Nothing is to be installed in this boot; ``is_complete``: because the disk is, which the machine then tells."""
 
     is_complete: bool
@@ -119,8 +115,7 @@ class Restart:
 Planned = Install | Load | Wait | Restart
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What the provisioning system does, how much of it is done, or what went wrong; another try follows a fault."""
 
     step: InstallStep | None

@@ -7,9 +7,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SeedCardError
 
@@ -45,8 +46,7 @@ class Chip(Enum):
         self.oldest = oldest
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(Struct, frozen=True):
     magic: int
     offset: int
     length: int

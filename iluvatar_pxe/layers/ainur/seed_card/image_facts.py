@@ -1,7 +1,8 @@
 """What a seed card needs to know of an image, out of its list of packages. Pure."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.ext4 import versions_in
 from iluvatar_pxe.errors import SeedCardError
@@ -14,8 +15,7 @@ _ARM64 = re.compile(r"(?m)^Package: libc6\n(?:.+\n)*?Architecture: arm64$")
 _REMEDY = "use a 64-bit image of Ubuntu Server 24.04 or newer, or of Raspberry Pi OS of 2025-11-24 or newer"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(Struct, frozen=True):
     """``python`` is its own Python's version, such as 3.12."""
 
     python: str

@@ -4,8 +4,9 @@ raspberrypi/rpi-imager, doc/json-schema/os-list-schema.json and doc/os_customisa
 """
 
 import json
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 _DEVICES = ("pi3-64bit", "pi4-64bit", "pi5-64bit")
 """Imager's names of the models: Pi 400 and CM4 are under pi4, Pi 500 and CM5 under pi5."""
@@ -13,8 +14,7 @@ _ICON = "icons/cat_raspberry_pi_os.png"
 """Imager's schema requires one; this one comes with Imager."""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """A seed card's image as it is downloaded, perhaps compressed, and as it is written: bytes, and sha256 in hex."""
 
     url: str

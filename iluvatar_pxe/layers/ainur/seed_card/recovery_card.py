@@ -7,9 +7,10 @@ differ, so each has a card of its own.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SeedCardError
 from iluvatar_pxe.layers.ainur.seed_card.boot_order import changed
@@ -31,8 +32,7 @@ _LARGEST = 4 << 20
 _REMEDY = "take the folder firmware-CHIP/default of raspberrypi/rpi-eeprom"
 
 
-@dataclass(frozen=True, slots=True)
-class Bootloader:
+class Bootloader(Struct, frozen=True):
     """The files of rpi-eeprom: the EEPROM's image, where it was read, and the program that writes it."""
 
     image: bytes

@@ -10,8 +10,9 @@ and the image's own files say what they are if nobody chooses. No secret is on t
 import hashlib
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.assets.unpack.partitions import HEAD, LARGEST_IMAGE, partitions_of
 from iluvatar_pxe.assets.unpack.root import SparseFile, debugfs_path
@@ -36,8 +37,7 @@ _OWN = 128 << 20
 _SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class SeedCard:
+class SeedCard(Struct, frozen=True):
     """What a card was made of."""
 
     system: System

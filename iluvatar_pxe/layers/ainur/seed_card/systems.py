@@ -1,6 +1,6 @@
 """The systems that a seed card can be made of, which are told by the label of their boot partition. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from iluvatar_pxe.errors import SeedCardError
 
@@ -10,8 +10,7 @@ _LABEL = slice(71, 82)
 """Of FAT32 (Microsoft, FAT: General Overview of On-Disk Format, 1.03)."""
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Struct, frozen=True):
     """A publisher's system for Raspberry Pis; Imager hands over what a person chooses there in ``init_format``."""
 
     label: str

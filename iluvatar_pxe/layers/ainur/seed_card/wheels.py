@@ -9,9 +9,10 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+
+from msgspec import Struct
 
 import iluvatar_pxe
 from iluvatar_pxe.errors import SeedCardError
@@ -24,8 +25,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _SECONDS = 1800.0
 
 
-@dataclass(frozen=True, slots=True)
-class WheelSource:
+class WheelSource(Struct, frozen=True):
     """The lock that pins them with their checksums, and the folder that has them; without one, pip downloads them."""
 
     lock: Path

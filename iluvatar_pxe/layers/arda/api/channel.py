@@ -5,13 +5,13 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
 from grpclib.client import Channel, Handler, ServiceMethod, Stream
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosIdentityError, TalosMaintenanceError
 from iluvatar_pxe.layers.arda.api import faults
@@ -59,8 +59,7 @@ class Wrapped(Protocol):
 Part = TypeVar("Part", bound=Wrapped)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A machine that is asked; ``label`` is its name in errors."""
 
     address: str

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
+from msgspec import Struct
+
 Numbered = TypeVar("Numbered", bound=Enum)
 
 
@@ -62,8 +64,7 @@ class Change(Enum):
     BOOTSTRAPPED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """Of Talos; ``platform`` and ``mode`` are words such as ``metal``."""
 
     tag: str
@@ -72,8 +73,7 @@ class Version:
     mode: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A service of Talos. ``is_healthy`` is None while nobody knows; ``last_event`` is in the machine's words."""
 
     id: str
@@ -92,8 +92,7 @@ class Applied:
     details: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdMember:
+class EtcdMember(Struct, frozen=True):
     """A member; its ``hostname`` is empty until it has started."""
 
     id: int
@@ -103,8 +102,7 @@ class EtcdMember:
     is_learner: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StorageDisk:
+class StorageDisk(Struct, frozen=True):
     """A disk as the storage service tells it; ``size`` in bytes, and ``name`` as in ``/dev/sda``."""
 
     name: str
@@ -119,8 +117,7 @@ class StorageDisk:
     is_read_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TimeCheck:
+class TimeCheck(Struct, frozen=True):
     """The machine's clock beside that of a time server."""
 
     server: str
@@ -133,8 +130,7 @@ class TimeCheck:
         return (self.local - self.remote).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class PullProgress:
+class PullProgress(Struct, frozen=True):
     """How far one layer of an image is; bytes, and ``total`` is 0 while it is not known."""
 
     layer: str
@@ -142,16 +138,14 @@ class PullProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnmetCondition:
+class UnmetCondition(Struct, frozen=True):
     """Why a machine is not ready: ``time``, ``network``, ``services``, ``staticPods`` or ``nodeReady``."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MachineStatus:
+class MachineStatus(Struct, frozen=True):
     """``stage`` is booting, installing, maintenance, running, rebooting, shutting down, resetting or upgrading."""
 
     stage: str
@@ -164,8 +158,7 @@ class MachineStatus:
         return self.stage == "running" and self.is_ready
 
 
-@dataclass(frozen=True, slots=True)
-class UnattendedInstall:
+class UnattendedInstall(Struct, frozen=True):
     """``phase`` is pending, installing, installed, waiting-for-reboot or failed (1.14)."""
 
     phase: str
@@ -173,8 +166,7 @@ class UnattendedInstall:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """A disk of the machine; sizes in bytes, and ``transport`` such as sata, nvme, usb."""
 
     id: str
@@ -195,16 +187,14 @@ class Disk:
     symlinks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SystemDisk:
+class SystemDisk(Struct, frozen=True):
     """The disk that Talos is installed on."""
 
     disk: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveredVolume:
+class DiscoveredVolume(Struct, frozen=True):
     """What is on a disk or partition: ``name`` is the file system or partition table, empty where nothing is known."""
 
     id: str
@@ -221,8 +211,7 @@ class DiscoveredVolume:
     partition_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeStatus:
+class VolumeStatus(Struct, frozen=True):
     """How far a volume of Talos is: waiting, failed, missing, located, provisioned, prepared, ready or closed."""
 
     id: str
@@ -234,8 +223,7 @@ class VolumeStatus:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A network interface; MACs in lower case."""
 
     id: str
@@ -254,8 +242,7 @@ class Link:
         return self.type == "ether" and not self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class SystemInformation:
+class SystemInformation(Struct, frozen=True):
     """What SMBIOS says."""
 
     manufacturer: str
@@ -266,8 +253,7 @@ class SystemInformation:
     sku: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
+class NodeStatus(Struct, frozen=True):
     """The machine's node in Kubernetes."""
 
     name: str
@@ -277,16 +263,14 @@ class NodeStatus:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class TimeStatus:
+class TimeStatus(Struct, frozen=True):
     """Whether the clock is in step with a time server."""
 
     is_synced: bool
     is_disabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A machine of the cluster that discovery has found."""
 
     id: str
@@ -297,8 +281,7 @@ class Member:
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RebootRequest:
+class RebootRequest(Struct, frozen=True):
     """A reboot is pending (1.14)."""
 
     id: str

@@ -1,8 +1,9 @@
 """Resources of Talos' controllers: which there are, and their YAML as values of ours."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import parse_documents
@@ -85,8 +86,7 @@ class Spec:
         return tuple(value) if isinstance(value, list | tuple) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[Value]):
+class Kind(Struct, Generic[Value], frozen=True):
     """A type of resource. ``id``: the one that there is; ``is_new``: 1.13 has none of these."""
 
     namespace: str
@@ -100,8 +100,7 @@ class Kind(Generic[Value]):
         return self.make(name, Spec(_parsed(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Watched(Generic[Value]):
+class Watched(Struct, Generic[Value], frozen=True):
     """What has happened to a resource; ``value`` is what it holds now, or held last, and None for BOOTSTRAPPED."""
 
     change: Change

@@ -5,12 +5,12 @@ import hashlib
 import os
 import ssl
 from base64 import b64encode
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+from msgspec import Struct
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosError, TalosIdentityError, TalosUnreachableError
 from iluvatar_pxe.layers.credentials import Credentials
@@ -26,8 +26,7 @@ MAINTENANCE = "maintenance-service.talos.dev"
 _REMEDY = "is it on, and does it run Talos?"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The certificate that a machine has shown: nobody else has vouched for it."""
 
     common_name: str

@@ -1,9 +1,11 @@
 """What a machine configuration is made of."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from iluvatar_pxe.fleet.registries import Registries
 from iluvatar_pxe.layers.arda.bundle import Bundle
@@ -12,16 +14,15 @@ from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.machines.states import Role
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Manifest:
     """Kubernetes objects that Talos creates once the cluster runs; their ``text`` may hold secrets."""
 
     name: str
-    text: str = field(repr=False)
+    text: str = dataclasses.field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterFacts:
+class ClusterFacts(Struct, frozen=True, kw_only=True):
     """What all machines of a cluster have in common."""
 
     name: str
@@ -44,8 +45,7 @@ class ClusterFacts:
         return urlsplit(self.endpoint).hostname or ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineFacts:
+class MachineFacts(Struct, frozen=True, kw_only=True):
     """What is particular to a machine, and to the daemon that serves it.
 
     With nothing but a role this makes what ``talosctl gen config`` writes for any machine of that role.

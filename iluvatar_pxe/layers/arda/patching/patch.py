@@ -1,8 +1,9 @@
 """A patch file: which parts of which documents it deletes, and what it merges."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError, Mark, Marks
 from iluvatar_pxe.fleet.yaml.document import Document as MarkedDocument
@@ -10,6 +11,7 @@ from iluvatar_pxe.fleet.yaml.document import parse_documents
 from iluvatar_pxe.layers.arda.documents import unquoted
 from iluvatar_pxe.layers.arda.patching.spot import Spot
 from iluvatar_pxe.layers.arda.patching.tables import STRIPPED, UNNAMED
+from iluvatar_pxe.values import replace
 
 _NO_PATCH = (
     "is no part of a machine configuration: write the keys that change, as in the configuration itself; "
@@ -26,8 +28,7 @@ _LEGACY = frozenset(["version", "machine", "cluster", "debug", "persist"])
 DELETE = ("$patch", "delete")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Which document of a configuration is meant."""
 
     kind: str
@@ -40,8 +41,7 @@ class Identity:
         return " ".join(filter(None, (self.kind or "the document with machine and cluster", self.name)))
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """What is deleted from a document, or the document."""
 
     document: Identity
@@ -51,8 +51,7 @@ class Deletion:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Struct, frozen=True):
     """What is merged into a document."""
 
     document: Identity

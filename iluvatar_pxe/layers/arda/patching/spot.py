@@ -1,14 +1,14 @@
 """Where in a document a value is: for the tables of fields, and for the line in the patch."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
 
 from iluvatar_pxe.fleet.yaml.document import Location
 from iluvatar_pxe.layers.arda.documents import Contract
 from iluvatar_pxe.layers.arda.patching.tables import FREE, REPLACED, REPLACED_IN_1_14
+from iluvatar_pxe.values import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A value of a patch's document."""
 
     field: str

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.repository.bare import SUFFIX
@@ -34,8 +35,7 @@ _SHELL = '(ulimit -v "$0") 2>/dev/null && ulimit -v "$0"; exec "$@"'
 """Limits the address space of all that git runs, where that is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What one request asks of a repository; all of it has been checked."""
 
     root: Path
@@ -88,8 +88,7 @@ class Call:
         return found | {key: value for key, value in (optional | outside).items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Status and headers that a CGI program begins with."""
 
     status: int

@@ -5,10 +5,10 @@ import logging
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
+from msgspec import Struct
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops.repository.git import last_line
@@ -24,8 +24,7 @@ _FATAL_BAND = b"\3"
 """Of the side-band (gitprotocol-pack(5)): what the client shows before it gives up."""
 
 
-@dataclass(frozen=True)
-class GitLimits:
+class GitLimits(Struct, frozen=True):
     """What Git may cost. Times are in seconds, sizes in octets."""
 
     backends: int = 8

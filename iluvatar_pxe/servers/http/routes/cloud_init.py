@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import structlog
@@ -24,6 +23,7 @@ from iluvatar_pxe.provisioning.cloud_init import instance_id_of
 from iluvatar_pxe.provisioning.held_requests import FoundT
 from iluvatar_pxe.servers.http.context import client_of
 from iluvatar_pxe.servers.http.shown_ticket import ShownTicket, shown_ticket
+from iluvatar_pxe.values import replace
 
 ROUTES = web.RouteTableDef()
 RETRY_SECONDS = "5"

@@ -1,7 +1,5 @@
 """Answers to a machine's screen: ``/ipxe/confirm`` after its countdown, ``/ipxe/refuse`` after a key."""
 
-from dataclasses import replace
-
 import structlog
 from aiohttp import web
 
@@ -15,6 +13,7 @@ from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.countdowns import AT_THE_SCREEN
 from iluvatar_pxe.servers.http.context import COUNTDOWNS
 from iluvatar_pxe.servers.http.routes.scripts import Visit, answer, visit_of
+from iluvatar_pxe.values import replace
 
 ROUTES = web.RouteTableDef()
 _log = structlog.get_logger()

@@ -1,11 +1,11 @@
 """iPXE scripts: ``/boot.ipxe``, ``autoexec.ipxe`` beside every NBP, and a machine's own, ``/ipxe``."""
 
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 
 from aiohttp import web
+from msgspec import Struct
 
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.boot.plan import BootLocal, CountDown, Hold, RunScript, ShowMenu
@@ -29,8 +29,7 @@ _BROWSER = "Mozilla/"
 ROUTES = web.RouteTableDef()
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """A machine's iPXE at one of its routes: ``started`` by ``perf_counter``, and the booter that serves it."""
 
     started: float

@@ -1,6 +1,5 @@
 """Which clusters are refused, and what is told of the others."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from iluvatar_pxe.layers.ainur.adoption.observed import ObservedCluster, ObservedNode
 from iluvatar_pxe.layers.ainur.adoption.verdict import cautions, refusals
+from iluvatar_pxe.values import replace
 
 API = "api.ainur.lab"
 SERVER = ObservedNode(

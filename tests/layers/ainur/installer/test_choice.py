@@ -1,6 +1,5 @@
 """Which disk a Raspberry Pi's image is installed on: one that is meant and may be erased, or none."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from iluvatar_pxe.layers.ainur.installer.data import DataName, WantedData
 from iluvatar_pxe.layers.ainur.installer.hardware import InstallerDisk, parse_hardware
 from iluvatar_pxe.layers.ainur.installer.held import Held
 from iluvatar_pxe.layers.ainur.installer.layout import Installation
+from iluvatar_pxe.values import replace
 
 GB = 10**9
 OWN = Installation("pi-1", 2)

@@ -1,6 +1,5 @@
 """Where a Raspberry Pi keeps what lasts: in the file system that is named, or in a new one on an empty disk."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from iluvatar_pxe.layers.ainur.installer.held import Held
 from iluvatar_pxe.layers.ainur.installer.in_memory import root_size
 from iluvatar_pxe.layers.ainur.installer.layout import Installation, Layout
 from iluvatar_pxe.layers.ainur.installer.place import Place, place_in_memory, place_on_disk
+from iluvatar_pxe.values import replace
 
 GB, GIB, MIB = 10**9, 1 << 30, 1 << 20
 LABEL, UUID = DataName(label="data"), DataName(uuid="u-1")

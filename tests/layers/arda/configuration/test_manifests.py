@@ -1,7 +1,5 @@
 """Manifests that control planes bring into their cluster."""
 
-from dataclasses import replace
-
 import pytest
 from support.clusters import machine_facts, running_cluster
 
@@ -12,6 +10,7 @@ from iluvatar_pxe.layers.arda.schemas import schema_of
 from iluvatar_pxe.layers.arda.validation import faults
 from iluvatar_pxe.machines.states import Role
 from iluvatar_pxe.replies.masking import mask_configuration
+from iluvatar_pxe.values import replace
 
 TEXT = '---\n{"kind":"Secret","stringData":{"password":"ilu_secret"},"lua":"a = 1\\n  b: \'c\' #\\n"}\n---\n{"kind":"Pod"}\n'
 MANIFEST = Manifest("argocd", TEXT)
