@@ -43,7 +43,10 @@ class Disk:
             ) from error
 
     async def claim(self, count: int | None) -> None:
-        """Keep room for ``count`` more bytes, None: of unknown number; raises DiskError."""
+        """Keep room for ``count`` more bytes, None: of unknown number; raises DiskError.
+
+        A piece of another file that is just being written is counted as written and as promised: 256 KiB at most.
+        """
         free = await self._free() - self._room.for_others(self)
         self._is_sized, self._unpacked = count is not None, 0
         if count is not None:

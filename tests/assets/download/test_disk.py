@@ -209,8 +209,11 @@ async def test_what_came_stays_while_others_fill_the_disk(shop: Publisher, tmp_p
 async def test_an_image_comes_only_if_there_is_room_for_what_it_is_unpacked_to(
     shop: Publisher, tmp_path: Path
 ) -> None:
-    """Its partition table tells that; whoever sends it may lie, so the beginning is not kept."""
-    small, large = (mbr(BOOT, (0, 0x83, 4096, sectors)) + CONTENT * 8 for sectors in (9000, 200_000))
+    """Its partition table tells that; whoever sends it may lie, so the beginning is not kept.
+
+    Beside the small one as it comes, there is more room than for the large one's download by several pieces.
+    """
+    small, large = (mbr(BOOT, (0, 0x83, 4096, sectors)) + CONTENT * 8 for sectors in (3000, 200_000))
     urls = (shop.offer("/small.img", small), shop.offer("/large.img", large))
     told, names = await on_a_small_disk(tmp_path, "empty", *urls)
     assert re.match(
