@@ -109,8 +109,9 @@ class Zones:
         with Subscription(*self._sources.changes) as news:
             while True:
                 await news.wait()
+                before = self._now
                 made = await asyncio.to_thread(self._made, self._look())
-                if made.interfaces == self._interfaces:  # not overtaken by ``serve``
+                if self._now is before:  # otherwise ``serve`` has looked later
                     self._adopt(made)
                 await asyncio.sleep(LOOK_SECONDS)
 

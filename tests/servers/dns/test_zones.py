@@ -146,6 +146,23 @@ async def test_a_change_while_zones_are_made_is_followed_too(bench: Bench) -> No
         await bench.followed(lambda: None)
 
 
+async def test_interfaces_that_change_back_while_zones_are_made_bring_no_older_zones_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.followed(lambda: bench.see_at(50))
+    bench.looked.clear()
+    bench.see_at(51)
+    async with asyncio.timeout(PATIENCE):
+        await bench.looked.wait()
+    monkeypatch.setattr(zones_module, "LOOK_SECONDS", 3600)
+    bench.see_at(52)
+    bench.zones.serve([THERE])
+    bench.zones.serve([HERE])
+    await asyncio.get_running_loop().shutdown_default_executor()  # the zones of the look before are made
+    assert await bench.looks_of_its_own() == 0
+    assert bench.addresses() == ["10.77.0.52"]
+
+
 async def test_after_a_look_the_next_one_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zones_module, "LOOK_SECONDS", 3600)
     bench = Bench(tmp_path)
