@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -13,7 +14,11 @@ from iluvatar_pxe.gitops.pre_receive import SOCKET
 from iluvatar_pxe.gitops.repository.bare import Repository
 from iluvatar_pxe.gitops.repository.git import end_group, end_of, last_line
 from iluvatar_pxe.host.owner import Owner
+from iluvatar_pxe.host.threads import handed
+from iluvatar_pxe.problem import Problem
 
+LOOK_SECONDS = 10.0
+"""Between two looks whether the hook's socket is still there: another repository may have been put in this one's place."""
 _BACKLOG = 16
 _PAUSE_SECONDS = 1.0
 """After it could not be started: where no descriptor is free, hooks that wait cannot be let go either."""
@@ -25,23 +30,34 @@ class Checking:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._unheard = Problem(lambda why: _log.warning("fleet.checker", why=why, now="pushes take longer"))
 
     async def run(self) -> None:
-        """Start a checker whenever a hook asks and none runs, until cancelled."""
+        """Start a checker whenever a hook asks and none runs, until cancelled; listen again in another repository."""
         path = self._repository.path
-        try:
-            listener = await asyncio.to_thread(_listen, path)
-        except OSError as error:
-            _log.warning("fleet.checker", why=f"{path / SOCKET}: {error.strerror}", now="pushes take longer")
-            return
-        try:
-            while True:
-                await _asked(listener)
-                await self._check(listener)
-        finally:
-            listener.close()
-            with suppress(OSError):
-                (path / SOCKET).unlink()
+        while True:
+            try:
+                listener, mark = await handed(partial(_listen, path), _close)
+            except OSError as error:
+                self._unheard.set(f"{path / SOCKET}: {error.strerror}")
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            self._unheard.clear()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    serving = group.create_task(self._serve(listener))
+                    await _replaced(path, mark)
+                    serving.cancel()
+            finally:
+                listener.close()
+                if _mark(path) == mark:
+                    with suppress(OSError):
+                        (path / SOCKET).unlink()
+
+    async def _serve(self, listener: socket.socket) -> None:
+        while True:
+            await _asked(listener)
+            await self._check(listener)
 
     async def _check(self, listener: socket.socket) -> None:
         """Run a checker until it ends; where it fails, hooks that wait are let go to check themselves."""
@@ -87,7 +103,11 @@ class Checking:
         )
 
 
-def _listen(repository: Path) -> socket.socket:
+_Mark = tuple[int, int, int] | None
+"""What tells the socket from any other file of its name; None where there is none."""
+
+
+def _listen(repository: Path) -> tuple[socket.socket, _Mark]:
     """Listen in a repository, for its owner alone; raises OSError. A socket is left there only by a daemon that has died."""
     directory = os.open(repository, os.O_PATH | os.O_DIRECTORY)
     sock = socket.socket(socket.AF_UNIX)
@@ -101,12 +121,33 @@ def _listen(repository: Path) -> socket.socket:
             owner = Owner.of(repository)
             os.chown(SOCKET, owner.user, owner.group, dir_fd=directory, follow_symlinks=False)
         sock.listen(_BACKLOG)
+        mark = _mark(repository)
     except OSError:
         sock.close()
         raise
     finally:
         os.close(directory)
-    return sock
+    return sock, mark
+
+
+def _close(listening: tuple[socket.socket, _Mark]) -> None:
+    listening[0].close()
+
+
+def _mark(repository: Path) -> _Mark:
+    try:
+        status = (repository / SOCKET).lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_ctime_ns
+
+
+async def _replaced(repository: Path, mark: _Mark) -> None:
+    """Return when the socket is another one, or gone."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if await asyncio.to_thread(_mark, repository) != mark:
+            return
 
 
 async def _asked(listener: socket.socket) -> None:

@@ -21,6 +21,7 @@ from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.errors import RepositoryError
 from iluvatar_pxe.gitops import checker as program
+from iluvatar_pxe.gitops import checking as part_of_daemon
 from iluvatar_pxe.gitops.checker import Checker, serve
 from iluvatar_pxe.gitops.checking import Checking
 from iluvatar_pxe.gitops.hook import conclude, judge, updates_of
@@ -62,6 +63,11 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def ada(fleet: Path, tmp_path: Path) -> Person:
     return Person(tmp_path / "ada", str(fleet))
+
+
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_of_daemon, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -150,6 +156,24 @@ async def test_a_checker_that_is_killed_keeps_no_push_waiting(fleet: Path, ada: 
     assert "fleet.yaml:1: colour: no such key" in await pushing
     ada.commit({"fleet.yaml": "domain: lab.home.arpa\n"})
     await asyncio.to_thread(ada.push)
+
+
+@pytest.mark.usefixtures("looks_often", "checking")
+async def test_a_repository_that_is_put_in_the_place_has_a_checker(fleet: Path, ada: Person) -> None:
+    """The checker of the one before ends; that there is none at all is said once."""
+    ada.commit({"fleet.yaml": ""})
+    await asyncio.to_thread(ada.push)
+    assert len(checkers(fleet)) == 1
+    old = fleet.with_name("old.git")
+    with capture_logs() as logs:
+        await asyncio.to_thread(fleet.rename, old)
+        await until(lambda: logs and not checkers(old))
+        await asyncio.to_thread(hosted, fleet, checked=True)
+        await until((fleet / SOCKET).exists)
+    assert [line["why"] for line in logs] == [f"{fleet / SOCKET}: No such file or directory"]
+    ada.commit({"fleet.yaml": "colour: red\n"})
+    assert "fleet.yaml:1: colour: no such key" in await asyncio.to_thread(ada.push, check=False)
+    assert len(checkers(fleet)) == 1
 
 
 @pytest.mark.usefixtures("checking")
