@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -50,7 +51,9 @@ OTHERS = (
 
 
 def main() -> None:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    parser = ArgumentParser(description="how long people wait for commands")
+    parser.add_argument("runs", nargs="?", type=int, default=3, help="of each command (default: 3)")
+    runs: int = parser.parse_args().runs
     for number, count in enumerate((1, MANY)):
         with TemporaryDirectory() as directory, daemon(Path(directory), count) as config:
             machines = f"{count:,} machine{'s' * (count > 1)}"

@@ -5,6 +5,7 @@ that the fleet lists and new ones ask as EDK2 does, again after 4, 8 and 16 s. S
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +21,12 @@ COUNT = 10
 
 
 def main() -> None:
-    for per_second in [int(word) for word in sys.argv[1:]] or STORMS:
+    parser = ArgumentParser(description="machines that ask for a boot in a storm of DISCOVERs")
+    parser.add_argument(
+        "per_second", nargs="*", type=int, default=STORMS, help="DISCOVERs (default: 0 5000 20000)"
+    )
+    storms: Sequence[int] = parser.parse_args().per_second
+    for per_second in storms:
         with storm_site() as site, site.storm(per_second) if per_second else nullcontext():
             print(f"{per_second} DISCOVERs/s")
             measure(site, "listed", LISTED[:COUNT])

@@ -6,6 +6,7 @@ Run: .venv/bin/python bench/half_open.py [TRANSFERS]
 import socket
 import sys
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,7 +56,9 @@ def half_open(
 
 def main() -> None:
     """Print a table."""
-    transfers = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    parser = ArgumentParser(description="memory of TFTP transfers that their clients never continue")
+    parser.add_argument("transfers", nargs="?", type=int, default=1000, help="open at once (default: 1000)")
+    transfers: int = parser.parse_args().transfers
     with TemporaryDirectory() as directory, Daemon(Path(directory), command=HERE) as daemon:
         program = daemon.assets / PROGRAM
         program.parent.mkdir(parents=True)

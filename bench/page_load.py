@@ -9,6 +9,7 @@ HTTP on loopback, as the page and from the API, each time after a machine has ch
 
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -33,7 +34,9 @@ AS_UEFI = (4.0, 8.0)
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = ArgumentParser(description="what people who watch cost those who boot")
+    parser.add_argument("rounds", nargs="?", type=int, default=20, help="of twenty machines (default: 20)")
+    rounds: int = parser.parse_args().rounds
     stations = {f"watch{number}": f"10.77.0.{20 + number}" for number in range(STATIONS)}
     with storm_site(stations) as site:
         alone = offers(site, rounds)

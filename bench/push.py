@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -156,7 +157,9 @@ def measure(site: Site, number: int) -> Round:
 
 
 def main() -> None:
-    machines = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    parser = ArgumentParser(description="a push of one file to a large fleet")
+    parser.add_argument("machines", nargs="?", type=int, default=10_000, help="in the fleet (default: 10000)")
+    machines: int = parser.parse_args().machines
     with tempfile.TemporaryDirectory() as directory:
         port, tls = free_ports(2, socket.SOCK_STREAM)
         (tftp,) = free_ports(1, socket.SOCK_DGRAM)

@@ -7,6 +7,7 @@ current one. The runs take turns, so that a busy moment hits all alike.
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -33,8 +34,14 @@ _URL = f"http://{SERVER_ADDRESS}:{_HTTP_PORT}"
 
 
 def main() -> None:
-    kind = sys.argv[1] if len(sys.argv) > 1 else "uefi-x64"
-    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    parser = ArgumentParser(
+        description="from power to a machine's config, beside dnsmasq and a static HTTP server"
+    )
+    parser.add_argument("kind", nargs="?", default="uefi-x64", help="of firmware (default: uefi-x64)")
+    parser.add_argument("runs", nargs="?", type=int, default=3, help="of each contestant (default: 3)")
+    words = parser.parse_args()
+    kind: str = words.kind
+    runs: int = words.runs
     contestants = _contestants(firmware_named(kind).architecture)
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
     for _ in range(runs):

@@ -6,6 +6,7 @@ machines share the cores. Prints percentiles for each stage; exits 1 when a mach
 """
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from iluvatar_pxe.lab.daemon import Server
@@ -22,8 +23,11 @@ PATIENCE = 600.0
 
 
 def main() -> int:
-    count, *kinds = sys.argv[1:] or [COUNT]
-    return max(boot(count, kind) for kind in kinds or KINDS)
+    parser = ArgumentParser(description="many simulated machines at once")
+    parser.add_argument("count", nargs="?", type=int, default=COUNT, help=f"of machines (default: {COUNT})")
+    parser.add_argument("kinds", nargs="*", default=KINDS, help=f"of firmware (default: {' '.join(KINDS)})")
+    words = parser.parse_args()
+    return max(boot(str(words.count), kind) for kind in words.kinds)
 
 
 def boot(count: str, kind: str) -> int:
