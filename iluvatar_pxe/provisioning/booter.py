@@ -11,7 +11,7 @@ from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.basis import Basis
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision, decide
-from iluvatar_pxe.boot.plan import AssignFirst, Hold
+from iluvatar_pxe.boot.plan import AssignFirst, Hold, RunScript
 from iluvatar_pxe.catalogue.coming import Coming
 from iluvatar_pxe.errors import InventoryError, OperationError, RepositoryError
 from iluvatar_pxe.fleet.nics import listed_with, machine_with, owner_by
@@ -113,9 +113,7 @@ class Booter(Struct, frozen=True, kw_only=True):
         self, sighting: Sighting, doubt: str, *, confirmed: bool = False, seconds: float = ASSIGN_SECONDS
     ) -> Decision:
         """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
-        kept = ONLY_LOOKS if self.observes else ""
-        context = self.context(doubt, confirmed=confirmed, no_assignment=kept)
-        basis = self.basis(sighting.mac, context)
+        basis = self._basis_to_settle(sighting, doubt, confirmed=confirmed)
         decision = self.decisions.decide(sighting, self.inventory.snapshot, basis)
         plan, machine = decision.plan, decision.case.machine
         if not isinstance(plan, AssignFirst) or machine is None:
@@ -135,6 +133,15 @@ class Booter(Struct, frozen=True, kw_only=True):
         if trouble:
             complain("assign.failed", mac=sighting.mac, why=trouble)
         return self.decide(sighting, doubt, confirmed=confirmed, no_assignment=trouble)
+
+    def settled(self, sighting: Sighting) -> Decision | None:
+        """Return what ``settle`` decided before, where it is beyond doubt who asks, holds, and is the machine's own script."""
+        decision = self.decisions.find(sighting, self._basis_to_settle(sighting))
+        return decision if decision and isinstance(decision.plan, RunScript) else None
+
+    def _basis_to_settle(self, sighting: Sighting, doubt: str = "", *, confirmed: bool = False) -> Basis:
+        kept = ONLY_LOOKS if self.observes else ""
+        return self.basis(sighting.mac, self.context(doubt, confirmed=confirmed, no_assignment=kept))
 
     def hear(self, sighting: Sighting) -> Trust:
         """Take in that a machine asks by HTTP, if it is that machine; return whether it is."""

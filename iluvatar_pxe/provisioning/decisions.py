@@ -24,13 +24,20 @@ class Decisions:
 
     def decide(self, sighting: Sighting, snapshot: Snapshot, basis: Basis) -> Decision:
         """Return what ``boot.decide`` does; ``basis`` is that of the sighting's MAC now."""
+        decision = self.find(sighting, basis)
+        if decision is None:
+            decision = decide(sighting, snapshot, basis.fleet, basis.context)
+            self._last.put(sighting.mac, decision)
+        return decision
+
+    def find(self, sighting: Sighting, basis: Basis) -> Decision | None:
+        """Return what was decided before, of the machine as it is now, where that holds; else None."""
         if basis.fleet is not self._fleet:  # nothing keeps an earlier one in memory
             self._fleet, self._last = basis.fleet, Recent(MOST_DECISIONS)
         last = self._last.get(sighting.mac)
-        if last and last.case.sighting == sighting and basis.holds(last):
-            decision = basis.renewed(last)
-        else:
-            decision = decide(sighting, snapshot, basis.fleet, basis.context)
+        if last is None or last.case.sighting != sighting or not basis.holds(last):
+            return None
+        decision = basis.renewed(last)
         if decision is not last:
             self._last.put(sighting.mac, decision)
         return decision

@@ -69,6 +69,28 @@ def is_idle(connection: web.RequestHandler) -> bool:
     return connection._waiter is not None and not connection._waiter.done()  # noqa: SLF001
 
 
+def is_ready(connection: web.RequestHandler) -> bool:
+    """Say whether a connection waits for a request, and would take one.
+
+    Symptom: aiohttp ignores requests to a server that is being stopped, or after ``close``.
+    Evidence: ``tests/servers/http/test_quick.py``.
+    Uses ``RequestHandler._waiter``, ``_close`` and ``_force_close``.
+    """
+    return is_idle(connection) and not (connection._close or connection._force_close)  # noqa: SLF001
+
+
+def count_answer(connection: web.RequestHandler) -> None:
+    """Take note that a request was answered of which aiohttp does not know.
+
+    Symptom: aiohttp ends a connection some time after the last request that it has answered itself, and says nothing in
+    the log of a first one that is none.
+    Evidence: ``tests/servers/http/test_quick.py``.
+    Uses ``RequestHandler._next_keepalive_close_time``, ``_loop`` and ``_request_count``.
+    """
+    connection._request_count += 1  # noqa: SLF001
+    connection._next_keepalive_close_time = connection._loop.time() + connection.keepalive_timeout  # noqa: SLF001
+
+
 def has_queued(connection: web.RequestHandler) -> bool:
     """Say whether a client has sent another request before it was answered, which nobody has begun to answer.
 

@@ -1,6 +1,7 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
@@ -31,9 +32,31 @@ _MOST_ADDRESSES = 1024
 _MARK = SIMULATED.decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a script: the ``client``'s address, its User-Agent, this server as it sees it, and what serves it."""
+
+    client: IPv4Address
+    agent: str
+    links: Links
+    booter: Booter
+    countdowns: Countdowns
+
+
+def asker_of(request: web.Request) -> Asker:
+    """Return who asks."""
+    agent = request.headers.get(hdrs.USER_AGENT, "")
+    return Asker(client_of(request), agent, links_of(request), booter_of(request), request.app[COUNTDOWNS])
+
+
 def booter_of(request: web.Request) -> Booter:
-    """Return the booter that serves the one who asks; a simulated client says so in its User-Agent."""
-    return request.app[BOOTERS].facing(simulated=_MARK in request.headers.get("User-Agent", ""))
+    """Return the booter that serves the one who asks."""
+    return request.app[BOOTERS].facing(simulated=is_simulated(request.headers.get(hdrs.USER_AGENT, "")))
+
+
+def is_simulated(agent: str) -> bool:
+    """Say whether a client says that it is simulated, in its User-Agent."""
+    return _MARK in agent
 
 
 def links_of(request: web.Request) -> Links:
@@ -43,18 +66,19 @@ def links_of(request: web.Request) -> Links:
 
 def client_of(request: web.Request) -> IPv4Address:
     """Return the address a request comes from."""
-    return _address_of(request.remote or "0.0.0.0")  # noqa: S104
+    return address_of(request.remote or "0.0.0.0")  # noqa: S104
 
 
 def own_address_of(request: web.Request) -> IPv4Address:
     """Return the address of this host by which the client reached it."""
     if request.transport is None:
         raise web.HTTPServiceUnavailable(text="the connection was closed")
-    return _address_of(request.transport.get_extra_info("sockname")[0])
+    return address_of(request.transport.get_extra_info("sockname")[0])
 
 
 @lru_cache(_MOST_ADDRESSES)
-def _address_of(text: str) -> IPv4Address:
+def address_of(text: str) -> IPv4Address:
+    """Return an address that is written as text."""
     return IPv4Address(text)
 
 

@@ -13,8 +13,9 @@ from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.tickets import mask
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
-from iluvatar_pxe.servers.http.connections import GuardedConnection, Limits, noting_service
+from iluvatar_pxe.servers.http.connections import Limits, noting_service
 from iluvatar_pxe.servers.http.metering import is_fault, metered
+from iluvatar_pxe.servers.http.quick import QuickAnswer, QuickConnection, none_at_hand
 from iluvatar_pxe.servers.library_internals import CustomRunner, Handler
 
 LONGEST_LINE = 300
@@ -106,17 +107,19 @@ def one_line_runner(
     mac_of: MacOf,
     meter: ProtocolMeter,
     admit: Callable[[web.BaseRequest], None],
+    quick: QuickAnswer = none_at_hand,
     **kwargs: Any,
 ) -> web.AppRunner:
     """Return a runner whose connections answer with one line whatever they do not serve, and keep to ``limits``.
 
-    ``admit`` raises HTTPForbidden for requests that are not let in.
+    ``admit`` raises HTTPForbidden for requests that are not let in. ``quick`` answers plain ones without the application.
     """
     connect = partial(
         _Connection,
         limits=limits,
         pool=ConnectionPool("http.crowded", each=limits.each, total=limits.total),
         client_at=partial(nic_at, mac_of=mac_of),
+        quick=quick,
     )
     return CustomRunner(
         app,
@@ -126,7 +129,7 @@ def one_line_runner(
     )
 
 
-class _Connection(GuardedConnection):
+class _Connection(QuickConnection):
     def handle_error(self, *args: Any, **kwargs: Any) -> web.StreamResponse:
         """Shorten what aiohttp answers a broken request, which points at its octets over several lines."""
         response = super().handle_error(*args, **kwargs)

@@ -33,14 +33,15 @@ class Gate:
 
     def admit(self, request: web.BaseRequest) -> None:
         """Raise HTTPForbidden, with the reason, for a request that is not let in."""
-        if why := self._refusal(request):
+        client = request.remote or "0.0.0.0"  # noqa: S104
+        if why := self.refusal(client, host_of(request), secure=request.secure):
             raise web.HTTPForbidden(text=why)
 
-    def _refusal(self, request: web.BaseRequest) -> str:
-        client = request.remote or "0.0.0.0"  # noqa: S104
+    def refusal(self, client: str, host: str, *, secure: bool) -> str:
+        """Return why a client at an address may not ask a server by this name; empty where it may."""
         if not self._allowed.permits(client):
             return f"{client} is not in [http] allow; if it may ask, add its network there"
-        if request.secure or self._is_named(host_of(request)):
+        if secure or self._is_named(host):
             return ""
         names = " or ".join(services_of(self._domain()))
         return f"use this server's IP address or {names}, not another name"

@@ -28,6 +28,7 @@ from iluvatar_pxe.servers.http.context import (
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.gate import Gate
+from iluvatar_pxe.servers.http.repeated import RepeatedScripts
 from iluvatar_pxe.servers.http.routes import (
     assets,
     ca,
@@ -94,7 +95,7 @@ class HttpServer:
         self.meter = meter or ProtocolMeter()
         app[SENDER] = self._sender = FileSender(self.meter)
         app[BOOTERS], app[HEALTH] = booters, health
-        app[COUNTDOWNS] = Countdowns(time.monotonic)
+        app[COUNTDOWNS] = countdowns = Countdowns(time.monotonic)
         app[OFFERED] = offered
         app[CERTIFICATES], app[PLAIN_PORT] = certificates, settings.port
         parts = (
@@ -118,6 +119,7 @@ class HttpServer:
             mac_of,
             self.meter,
             self._gate.admit,
+            RepeatedScripts(booters, countdowns, self._gate, self.meter, settings.port).answer,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,

@@ -26,7 +26,7 @@ async def confirm(request: web.Request) -> web.Response:
     trust = visit.booter.trust.of(visit.sighting, machine)
     confirmed = request.app[COUNTDOWNS].has_run_out(machine.id, machine.generation)
     decision = await visit.booter.settle(visit.sighting, trust.doubt, confirmed=confirmed)
-    return answer(request, visit, trust, decision, Stage.CONFIRM)
+    return answer(visit, trust, decision, Stage.CONFIRM)
 
 
 @ROUTES.get("/ipxe/refuse", allow_head=False)
@@ -40,7 +40,7 @@ async def refuse(request: web.Request) -> web.Response:
     if not visit.booter.decide(visit.sighting, trust.doubt).case.is_of_fleet:
         await _refuse(visit.booter, machine)
     decision = visit.booter.decide(visit.sighting, trust.doubt)
-    return answer(request, visit, trust, decision, Stage.SCRIPT)
+    return answer(visit, trust, decision, Stage.SCRIPT)
 
 
 def _known(request: web.Request) -> tuple[Visit, Machine]:

@@ -4,7 +4,7 @@ import time
 from functools import lru_cache
 from ipaddress import IPv4Address
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
 
 from iluvatar_pxe.boot.decide import Decision
@@ -17,7 +17,7 @@ from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.trust import Trust
 from iluvatar_pxe.replies.ipxe import Shown
-from iluvatar_pxe.servers.http.context import COUNTDOWNS, booter_of, client_of, links_of, query_of, script
+from iluvatar_pxe.servers.http.context import Asker, asker_of, query_of, script
 
 _WORDS: dict[type[Shown], str] = {BootLocal: "local", Hold: "hold", CountDown: "countdown", ShowMenu: "menu"}
 
@@ -30,25 +30,35 @@ ROUTES = web.RouteTableDef()
 
 
 class Visit(Struct, frozen=True):
-    """A machine's iPXE at one of its routes: ``started`` by ``perf_counter``, and the booter that serves it."""
+    """A machine's iPXE at one of its routes, ``path``: ``started`` by ``perf_counter``."""
 
     started: float
-    booter: Booter
-    client: IPv4Address
+    asker: Asker
+    path: str
     sighting: Sighting
+
+    @property
+    def booter(self) -> Booter:
+        """What serves it."""
+        return self.asker.booter
+
+    @property
+    def client(self) -> IPv4Address:
+        """Its address."""
+        return self.asker.client
 
 
 @ROUTES.get("/boot.ipxe")
 async def boot_script(request: web.Request) -> web.Response:
     """Serve the first script, for an iPXE whose network is up."""
-    return _first_script(request, Stage.FIRST_SCRIPT, network=False)
+    return _first_script(request, Stage.FIRST_SCRIPT)
 
 
 @ROUTES.get("/autoexec.ipxe")
 @ROUTES.get(f"/assets/{PROGRAM_FOLDER}/autoexec.ipxe")
 async def autoexec_script(request: web.Request) -> web.Response:
     """Serve the first script, for an iPXE that has not configured its network."""
-    return _first_script(request, Stage.NBP, network=True)
+    return _first_script(request, Stage.NBP)
 
 
 @ROUTES.get("/ipxe", allow_head=False)
@@ -57,21 +67,37 @@ async def own_script(request: web.Request) -> web.Response:
     visit = visit_of(request)
     trust = visit.booter.hear(visit.sighting)
     decision = await visit.booter.settle(visit.sighting, trust.doubt)
-    return answer(request, visit, trust, decision, Stage.SCRIPT, heard=True)
+    return answer(visit, trust, decision, Stage.SCRIPT, heard=True)
+
+
+def repeated_script(asker: Asker, path: str, query: str) -> str | None:
+    """Return the script of the machine that a query names, if it was decided before, and is beyond doubt; else None."""
+    if asker.agent.startswith(_BROWSER):
+        return None
+    try:
+        visit = _visit(asker, path, query)
+    except WireError:
+        return None
+    trust = visit.booter.hear(visit.sighting)
+    decision = None if trust.doubt else visit.booter.settled(visit.sighting)
+    return _text(visit, trust, decision, Stage.SCRIPT, heard=True) if decision else None
 
 
 def visit_of(request: web.Request) -> Visit:
     """Return what query and neighbour table tell of who asks; raises HTTPBadRequest when it names no machine."""
-    started = time.perf_counter()
-    booter, client = booter_of(request), client_of(request)
-    if request.headers.get("User-Agent", "").startswith(_BROWSER):
+    asker = asker_of(request)
+    if asker.agent.startswith(_BROWSER):
         raise web.HTTPForbidden(text="no web page may ask in the name of a machine; use iluvatar-pxe plan")
     try:
-        routed = booter.trust.is_routed(client)
-        sighting = _sighting(request.rel_url.raw_query_string, client, booter.trust.mac_of(client), routed)
+        return _visit(asker, request.path, request.rel_url.raw_query_string)
     except WireError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
-    return Visit(started, booter, client, sighting)
+
+
+def _visit(asker: Asker, path: str, query: str) -> Visit:
+    started, trust, client = time.perf_counter(), asker.booter.trust, asker.client
+    sighting = _sighting(query, client, trust.mac_of(client), trust.is_routed(client))
+    return Visit(started, asker, path, sighting)
 
 
 def _sighting(query: str, client: IPv4Address, neighbour: str | None, routed: bool) -> Sighting:  # noqa: FBT001
@@ -88,21 +114,19 @@ _read_once = lru_cache(_MOST_REMEMBERED)(_read)
 
 
 def answer(
-    request: web.Request,
-    visit: Visit,
-    trust: Trust,
-    decision: Decision,
-    stage: Stage,
-    *,
-    heard: bool = False,
+    visit: Visit, trust: Trust, decision: Decision, stage: Stage, *, heard: bool = False
 ) -> web.Response:
     """Return the script that a decision is, with a ticket if it needs one, and record it; ``heard`` as in the journal."""
+    return script(_text(visit, trust, decision, stage, heard=heard))
+
+
+def _text(visit: Visit, trust: Trust, decision: Decision, stage: Stage, *, heard: bool) -> str:
     booter, plan, machine = visit.booter, decision.plan, decision.case.machine
-    text = booter.handout.script(decision, links_of(request), visit.client, doubt=trust.doubt)
+    text = booter.handout.script(decision, visit.asker.links, visit.client, doubt=trust.doubt)
     if not isinstance(plan, Shown):
         raise web.HTTPNotFound(text=booter.handout.disclosure.plan(plan, visit.client).why)
     if machine and not trust.itself:
-        booter.journal.distrusted(machine, visit.client, request.path, trust.doubt)
+        booter.journal.distrusted(machine, visit.client, visit.path, trust.doubt)
     if machine and trust.itself:
         milliseconds = (time.perf_counter() - visit.started) * 1000
         machine = booter.journal.served(
@@ -115,8 +139,8 @@ def answer(
             heard=heard,
         )
         if isinstance(plan, CountDown):
-            request.app[COUNTDOWNS].start(machine.id, machine.generation, plan.seconds)
-    return script(text)
+            visit.asker.countdowns.start(machine.id, machine.generation, plan.seconds)
+    return text
 
 
 def _what(plan: Shown) -> str:
@@ -124,13 +148,18 @@ def _what(plan: Shown) -> str:
     return plan.chain if isinstance(plan, RunScript) else _WORDS[type(plan)]
 
 
-def _first_script(request: web.Request, stage: Stage, *, network: bool) -> web.Response:
-    started = time.perf_counter()
-    booter = booter_of(request)
-    text = booter.handout.scripts.first_script(links_of(request), network=network)
-    machine = booter.machine_at(client_of(request))
-    if machine and request.method == "GET":
+def _first_script(request: web.Request, stage: Stage) -> web.Response:
+    is_fetched = request.method == hdrs.METH_GET
+    return script(first_script(asker_of(request), request.path, stage, is_fetched=is_fetched))
+
+
+def first_script(asker: Asker, path: str, stage: Stage, *, is_fetched: bool = True) -> str:
+    """Return the first script, which brings up the network where it is fetched as an NBP, and record it if it ``is_fetched``."""
+    started, booter = time.perf_counter(), asker.booter
+    text = booter.handout.scripts.first_script(asker.links, network=stage is Stage.NBP)
+    machine = booter.machine_at(asker.client)
+    if machine and is_fetched:
         milliseconds = (time.perf_counter() - started) * 1000
-        name = request.path.rpartition("/")[2]
+        name = path.rpartition("/")[2]
         booter.journal.fetched(machine, stage, name, size=len(text), milliseconds=milliseconds)
-    return script(text)
+    return text

@@ -1,0 +1,58 @@
+"""A connection on which plain requests are answered at once where their answer is at hand, and all others by aiohttp.
+
+aiohttp's way from octets to octets, with its parser, its objects and its tasks, costs more than what is asked here most.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv4Address
+from typing import Any
+
+from iluvatar_pxe.servers.http.connections import GuardedConnection
+from iluvatar_pxe.servers.library_internals import count_answer, is_ready
+from iluvatar_pxe.wire.http_head import LONGEST_HEAD, Head, read_head
+
+QuickAnswer = Callable[[Head, str, IPv4Address], bytes | None]
+"""Returns the answer, octet for octet aiohttp's, to a request that comes from an address, as text, to one of this host.
+
+Returns None where aiohttp is to answer, and then has done nothing that is not done again.
+"""
+_MOST_HEADS = 1024
+_read_once = lru_cache(_MOST_HEADS)(read_head)
+
+
+def none_at_hand(_head: Head, _client: str, _here: IPv4Address) -> None:
+    """Have no answer."""
+
+
+class QuickConnection(GuardedConnection):
+    """Asks for an answer when nothing else is under way: no request, no part of one, and nothing left to be sent."""
+
+    def __init__(self, *args: Any, quick: QuickAnswer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._quick = quick
+        self._is_plain = True
+        """Every request until now was whole when it came, and of the plainest; TLS is not plain."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection."""
+        super().connection_made(transport)
+        self._is_plain = transport.get_extra_info("sslcontext") is None
+        self._here = IPv4Address(transport.get_extra_info("sockname")[0])
+        self._address: str = transport.get_extra_info("peername")[0]
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a plain request at once, if its answer is at hand."""
+        head = _read_once(data) if self._is_plain and len(data) <= LONGEST_HEAD else None
+        if head is None:
+            self._is_plain = False
+        elif is_ready(self) and not self._transport.get_write_buffer_size():
+            answer = self._quick(head, self._address, self._here)
+            if answer is not None:
+                self._cancel_header_timer()
+                self._transport.write(answer)
+                self._pool.heard(self)
+                count_answer(self)
+                return
+        super().data_received(data)
