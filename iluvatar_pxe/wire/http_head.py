@@ -1,6 +1,6 @@
 """The plainest of HTTP requests, octets to a value: a GET of HTTP/1.1 without a body, as firmware and iPXE send it.
 
-Whatever is not that plain is none, and left to a whole parser: fewer headers are known here than nobody could mistake.
+Whatever a parser might read in another way, or refuse, is none here.
 """
 
 import re
@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 LONGEST_HEAD = 2048
 """Octets."""
-_HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)*)\r\n")
+_HEAD = re.compile(
+    rb"GET (/[A-Za-z0-9%&=+.,:;_~()!*'/@$?-]*) HTTP/1\.1\r\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)*)\r\n"
+)
 _KNOWN = frozenset({"host", "user-agent", "accept", "accept-encoding", "accept-language", "connection"})
 """Headers that change neither where a request ends nor, but for the last one, what follows it (RFC 9112, 6.3 and 9.3)."""
 
 
 class Head(NamedTuple):
-    """A request: its target as it was sent, and the Host and User-Agent that it names, empty where it names none."""
+    """A request: its target as it was sent, and the Host and User-Agent that it names; it may have no User-Agent."""
 
     target: str
     host: str
@@ -30,8 +32,8 @@ def read_head(octets: bytes) -> Head | None:
         (name.lower(), value) for name, _, value in (line.partition(": ") for line in lines.splitlines())
     ]
     headers = dict(fields)
-    if len(headers) < len(fields) or not headers.keys() <= _KNOWN:
+    if len(headers) < len(fields) or "host" not in headers or not headers.keys() <= _KNOWN:
         return None
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    return Head(target, headers.get("host", ""), headers.get("user-agent", ""))
+    return Head(target, headers["host"], headers.get("user-agent", ""))

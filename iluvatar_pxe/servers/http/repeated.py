@@ -3,7 +3,6 @@
 They are for plain requests only (``wire/http_head``), and for those that are not refused.
 """
 
-import re
 import time
 from email.utils import formatdate
 from functools import lru_cache
@@ -22,8 +21,6 @@ from iluvatar_pxe.servers.http.routes.scripts import first_script, repeated_scri
 from iluvatar_pxe.wire.http_head import Head
 
 _OWN, _FIRST = "/ipxe", "/boot.ipxe"
-_PLAIN_QUERY = re.compile(r"[A-Za-z0-9%&=+.,:;_~()!*'/@$?-]*")
-"""What cannot be mistaken for anything but a query."""
 _BEFORE = b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "
 
 
@@ -43,7 +40,7 @@ class RepeatedScripts:
         """Answer a request, see ``QuickAnswer``."""
         started = time.perf_counter()
         path, mark, query = head.target.partition("?")
-        is_own = bool(mark) and path == _OWN and _PLAIN_QUERY.fullmatch(query) is not None
+        is_own = bool(mark) and path == _OWN
         is_script = is_own or head.target == _FIRST
         if not is_script or self._gate.refusal(client, head.host, secure=False):
             return None

@@ -41,9 +41,27 @@ def served(tmp_path: Path) -> Iterator[Web]:
 
 
 def script(served: Web, target: str = ASKED) -> str:
+    """Return what is answered on a connection that stays open, three times, and what on one that does not: the same."""
+    with served.connect() as sock:
+        texts = [asked_again(sock, target) for _ in range(3)]
     response = served.get(target)
     assert response.status == 200
+    assert texts == [response.text] * 3
     return response.text
+
+
+def asked_again(sock: socket.socket, target: str) -> str:
+    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    with sock.makefile("rb", buffering=0) as file:
+        octets = b""
+        while b"\r\n\r\n" not in octets:
+            octets += file.read(1 << 16)
+        head, _, body = octets.partition(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length: ")[2].split()[0])
+        while len(body) < size:
+            body += file.read(1 << 16)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    return body.decode()
 
 
 def the_rest(sock: socket.socket) -> bytes:
@@ -119,6 +137,13 @@ def test_what_changes_between_two_requests_counts(
     assert ticket_of(before) not in meanwhile
     back(served)
     assert script(served) == before
+
+
+def test_a_machine_whose_firmware_asked_too_long_ago_gets_no_ticket(served: Web) -> None:
+    before = script(served)
+    served.inventory._memory._asked.clear()
+    assert "is not verified" in script(served)
+    assert ticket_of(before) not in script(served)
 
 
 def test_each_boot_has_a_ticket_of_its_own(served: Web) -> None:
