@@ -1,12 +1,12 @@
 """What HTTP handlers find in the application, and what they ask of a request."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.source import Source
@@ -32,8 +32,7 @@ _MOST_ADDRESSES = 1024
 _MARK = SIMULATED.decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Who asks for a script: the ``client``'s address, its User-Agent, this server as it sees it, and what serves it."""
 
     client: IPv4Address
