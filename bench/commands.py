@@ -2,7 +2,7 @@
 
 Each command is run RUNS times, beside a daemon with one machine and then beside one with 10,000, each of which has a place
 and is listed by a file of the fleet; a figure is the median, in seconds from the command's start to its end. With 10,000 only
-those run that have a goal: ``status`` alone, which decides for every machine, would take longer than all the rest.
+those run that have a goal. The first ``status`` of a daemon decides for every machine, and is a row by itself.
 """
 
 import socket
@@ -34,13 +34,17 @@ from iluvatar_pxe.wire.pxe import CpuArch
 
 MANY = 10_000
 NAME = "arda-00000"
-HELP, LIST, PLAN = "--help", "machines list", f"plan {NAME}"
-GOALS: Mapping[str, tuple[float, float]] = {HELP: (0.25, 0.25), LIST: (0.4, 1.0), PLAN: (0.4, 1.0)}
+HELP, LIST, PLAN, STATUS = "--help", "machines list", f"plan {NAME}", "status"
+GOALS: Mapping[str, tuple[float, float]] = {
+    HELP: (0.25, 0.25),
+    LIST: (0.4, 1.0),
+    PLAN: (0.4, 1.0),
+    STATUS: (0.4, 1.0),
+}
 """Commands with the seconds that each is to take, with one machine and with MANY."""
 OTHERS = (
     f"{LIST} --json",
     f"machines show {NAME}",
-    "status",
     "check",
     "network",
     "enrol status",
@@ -57,6 +61,16 @@ def main() -> None:
     for number, count in enumerate((1, MANY)):
         with TemporaryDirectory() as directory, daemon(Path(directory), count) as config:
             machines = f"{count:,} machine{'s' * (count > 1)}"
+            report(
+                [
+                    Row(
+                        what=f"{STATUS}, {machines}, the first one",
+                        ours=seconds(STATUS, config),
+                        unit="s",
+                        goal=None,
+                    )
+                ]
+            )
             report(
                 Row(
                     what=f"{words}, {machines}",

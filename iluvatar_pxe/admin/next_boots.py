@@ -1,26 +1,28 @@
 """What machines would boot next, and why, as the daemon would decide now: what ``plan`` tells without asking it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from iluvatar_pxe.admin.data import Data
+from iluvatar_pxe.admin.held_boots import HeldBoots
 from iluvatar_pxe.admin.plan_basis import NO_ADDRESS, assumed, ready_words
 from iluvatar_pxe.admin.plans import Server, plan_data, plan_summary
 from iluvatar_pxe.assets.factory import registry_of
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.preview.asker import asking
-from iluvatar_pxe.boot.preview.next_boot import next_boot
+from iluvatar_pxe.boot.preview.next_boot import Holders, next_boot
 from iluvatar_pxe.errors import InventoryError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.layers.arda.install import held_words
 from iluvatar_pxe.layers.arda.machine_facts import Surroundings
-from iluvatar_pxe.machines.model import Machine, sighting_of
+from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.around import router_of
 from iluvatar_pxe.provisioning.booter import Booter
@@ -40,6 +42,8 @@ class NextBoots(Struct, frozen=True, kw_only=True):
     """Returns those that are served."""
     settings: Settings
 
+    _held: HeldBoots = field(default_factory=HeldBoots)
+
     async def of(self, machine: Machine) -> Data:
         """Return what ``of_asker`` does of a machine that was seen."""
         return await self.of_asker(asking(sighting_of(machine)))
@@ -52,6 +56,11 @@ class NextBoots(Struct, frozen=True, kw_only=True):
         retired = await self._retired()
         context, interfaces = self._context(), tuple(self.interfaces())
         return await asyncio.to_thread(self._plan, asker, context, interfaces, retired)
+
+    async def held(self, machines: Sequence[Machine], snapshot: Snapshot, fleet: Fleet) -> Mapping[UUID, str]:
+        """Return by the ids of those among ``machines`` whose next boots wait for their owners, why."""
+        holders = Holders(snapshot, fleet, await self._retired())
+        return await asyncio.to_thread(self._held.words, machines, self._context(), holders)
 
     def decided_by(self, machine: Machine) -> object:
         """Return what a plan depends on: while it is equal, ``of`` returns the same."""
@@ -70,7 +79,8 @@ class NextBoots(Struct, frozen=True, kw_only=True):
         retired: Sequence[Reservation],
     ) -> Data:
         fleet, handout = self.booter.applied.fleet, self.booter.handout
-        steps = next_boot(asker, self.inventory.snapshot, fleet, context, retired)
+        snapshot = self.inventory.snapshot
+        steps = next_boot(asker, snapshot, fleet, context, Holders(snapshot, fleet, retired))
         around = surroundings(asker.address, interfaces, fleet, self.settings.talos)
         links = Links(around.here, self.settings.http.port)
         server = Server(links, self.booter.store.size_of, handout.scripts, handout.pi_texts, around)

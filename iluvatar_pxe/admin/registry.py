@@ -33,13 +33,14 @@ from iluvatar_pxe.admin.power import SwitchPower, Wake
 from iluvatar_pxe.admin.renaming import Rename
 from iluvatar_pxe.admin.requests.request import Request
 from iluvatar_pxe.admin.snapshots import TakeSnapshot
+from iluvatar_pxe.admin.status import ShowStatus
 from iluvatar_pxe.admin.upgrades import UpgradeCluster
 
 COMMANDS: tuple[type[Command], ...] = (
     *(ShowMachines, ShowMachine, SetPlace, Hold, Release, Reinstall, Forget, Rename, Merge, Split),
     *(ShowPlan, ShowBoots, ListMachines),
     *(Wake, SwitchPower, SendTest),
-    *(ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
+    *(ShowStatus, ShowHealth, ShowComing, ShowEnrolment, OpenWindow, CloseWindow),
     *(Upgrade, Backup, Restore, SetAside),
     *(AdoptCluster, RecoverCluster, ExportSecrets, ImportSecrets, MakeTalosconfig, MakeKubeconfig),
     *(ClustersStatus, ShowAwaited, TakeSnapshot, JoinCluster, UpgradeCluster),

@@ -24,7 +24,7 @@ class _Commands(LazyGroup):
         ),
         Entry(
             "status",
-            "status:status",
+            "status.command:status",
             "Show what runs, what boots, and what needs you; exits 1 if the daemon does not run or has a problem.",
         ),
         Entry(

@@ -17,7 +17,19 @@ from iluvatar_pxe.printable import printable
 
 TOKEN = "ILUVATAR_PXE_TOKEN"  # noqa: S105 - the variable's name
 COMMANDS = frozenset(
-    {"assets", "check", "cluster", "dns", "enrol", "enroll", "machines", "network", "notifications", "plan"}
+    {
+        "assets",
+        "check",
+        "cluster",
+        "dns",
+        "enrol",
+        "enroll",
+        "machines",
+        "network",
+        "notifications",
+        "plan",
+        "status",
+    }
 )
 """Those that ask a daemon; others work on files of this host, and are not about another one."""
 _LONGEST_ANSWER = 64 << 20

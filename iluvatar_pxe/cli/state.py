@@ -15,7 +15,7 @@ from iluvatar_pxe.admin.troubles import troubles_of
 from iluvatar_pxe.assets.store import SYSTEM_PROGRAMS, Listing, list_assets
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
-from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
+from iluvatar_pxe.boot.preview.next_boot import Holders, PreviewStep, next_boot
 from iluvatar_pxe.catalogue.coming import Coming, missing
 from iluvatar_pxe.catalogue.download import Download
 from iluvatar_pxe.catalogue.model import parse_catalogue
@@ -86,6 +86,11 @@ class State:
         return retired_names(self.settings.database_url) if self.stored else []
 
     @cached_property
+    def holders(self) -> Holders:
+        """Who holds which place; raises InventoryError."""
+        return Holders(self.snapshot, self.fleet, self.retired)
+
+    @cached_property
     def assets(self) -> Listing:
         """The boot files that can be served."""
         return list_assets(self.settings.assets_directory, SYSTEM_PROGRAMS, self.settings.state_directory)
@@ -130,7 +135,7 @@ class State:
         """Seconds for which the enrolment window stays open."""
         return seconds_left(self.stored.window if self.stored else None, self.now)
 
-    @property
+    @cached_property
     def context(self) -> Context:
         """What a decision needs besides, for a request that comes from the machine itself."""
         return Context(
@@ -143,7 +148,7 @@ class State:
 
     def next_boot(self, asker: Sighting) -> tuple[PreviewStep, ...]:
         """Return every decision of a machine's next boot; see ``boot.preview.next_boot``."""
-        return next_boot(asker, self.snapshot, self.fleet, self.context, self.retired)
+        return next_boot(asker, self.snapshot, self.fleet, self.context, self.holders)
 
 
 def _applied_fleet(settings: Settings) -> Fleet:

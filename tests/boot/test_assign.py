@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.fleets import ARDA, fleet_of
 from support.machines import machine_of
 
-from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, assignment_for, leader_names, taken_by
+from iluvatar_pxe.boot.assign import PlaceRequest, Reservation, Taken, assignment_for, leader_names, taken_by
 from iluvatar_pxe.machines.states import Assignment, Role
 from iluvatar_pxe.values import replace
 
@@ -83,6 +83,25 @@ LEADER, FOLLOWER = taken("arda-01", Role.CONTROLPLANE), taken("arda-02", Role.WO
 )
 def test_the_first_free_name_and_the_first_machines_lead(held: list[Reservation], expected: str) -> None:
     assert given(place_in(), *held) == expected
+
+
+def test_nothing_of_its_own_is_taken_from_a_machine_that_asks_in_any_order() -> None:
+    fleet = fleet_of(("boss", "52:54:00:00:01:01", "layer: ainur\nrole: server\n"), ainur="servers: 1\n")
+    spare = taken("arda-03", Role.CONTROLPLANE)
+    held = [
+        LEADER,
+        FOLLOWER,
+        spare,
+        taken("boss", Role.SERVER, AINUR_LAYER),
+        taken("old", Role.WORKER, forgotten=True),
+    ]
+    counted = Taken(fleet, held)
+    for one in (None, spare, LEADER, None, FOLLOWER, *held, LEADER):
+        machine_id = one.machine_id if one else None
+        others = [other for other in held if machine_id is None or other.machine_id != machine_id]
+        for layer in (ARDA_LAYER, AINUR_LAYER):
+            place = place_in(layer)
+            assert counted.assignment(place, machine_id, NOW) == assignment_for(place, fleet, others, NOW)
 
 
 def test_what_the_place_names_is_given() -> None:

@@ -10,7 +10,7 @@ from support.plans import plan_for
 from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.plan import Hold, RunScript
-from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot, with_boot_files
+from iluvatar_pxe.boot.preview.next_boot import Holders, PreviewStep, next_boot, with_boot_files
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.machines.model import Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -105,9 +105,9 @@ def test_the_first_free_name_is_previewed() -> None:
 
 
 def test_a_forgotten_machine_s_name_stays_taken() -> None:
-    steps = next_boot(
-        ASKS, Snapshot(), fleet_of(fleet=RULES), OPEN, [Reservation.of(worker("arda-01"), None)]
-    )
+    fleet = fleet_of(fleet=RULES)
+    holders = Holders(Snapshot(), fleet, [Reservation.of(worker("arda-01"), None)])
+    steps = next_boot(ASKS, Snapshot(), fleet, OPEN, holders)
     assert steps[-1].decision.case.title == "arda-02"
 
 

@@ -1,6 +1,8 @@
 """What a running daemon tells, and what commands read where none runs: the same, to the last octet."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.test_machines import known_host
@@ -23,6 +25,10 @@ ASKED = (
 )
 
 
+OF_A_DAEMON = {"running", "problems", "missing"}
+"""What ``status`` tells of the daemon itself."""
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     return known_host(tmp_path)
@@ -33,8 +39,10 @@ def test_a_daemon_tells_what_is_recorded(host: Host) -> None:
     write_settings(host.config, daemon.settings)
     with daemon:
         assert host.run("enrol", "close").status == 0
-        told = asked(host)
+        told, overview = asked(host), status(host)
     recorded = asked(host)
+    assert status(host) == overview
+    assert [one["machine"] for one in overview["waiting"]][-1] == "big", overview
     assert {words for words in ASKED if told[words] != recorded[words]} == set()
     assert told["plan arda-01"].output
     assert "no machine has this name" in told["plan nobody"].error
@@ -42,3 +50,8 @@ def test_a_daemon_tells_what_is_recorded(host: Host) -> None:
 
 def asked(host: Host) -> dict[str, Answer]:
     return {words: host.run(*words.split()) for words in ASKED}
+
+
+def status(host: Host) -> dict[str, Any]:
+    page: dict[str, Any] = json.loads(host.run("status", "--json").output)
+    return {key: value for key, value in page.items() if key not in OF_A_DAEMON}

@@ -52,9 +52,16 @@ ANSWERED = (
     "machines show 52:54:00:00:00:01",
     "network",
     "plan 52:54:00:00:00:01",
+    "status",
 )
 """What a daemon does for whoever asks."""
-ALONE = ("enrol status", "machines list", "machines show 52:54:00:00:00:01", "plan 52:54:00:00:00:01")
+ALONE = (
+    "enrol status",
+    "machines list",
+    "machines show 52:54:00:00:00:01",
+    "plan 52:54:00:00:00:01",
+    "status",
+)
 MOST = {"--help": 45, "machines list": 150}
 """Modules that a command may load besides Python's own, a few more than it does."""
 _PROBE = f"""

@@ -98,7 +98,7 @@ def test_a_refusal_is_the_daemons_own_words(there: Remote, command: str, token: 
     assert len(answer.error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["status", "serve", "db backup /tmp/x", "fleet validate"])
+@pytest.mark.parametrize("command", ["serve", "db backup /tmp/x", "fleet validate"])
 def test_what_works_on_files_is_not_about_another_host(there: Remote, command: str) -> None:
     answer = there.run(*command.split())
     assert answer.status == 2

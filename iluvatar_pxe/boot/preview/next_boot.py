@@ -1,12 +1,14 @@
 """Predicts a machine's next boot, from its firmware's first request to its last script."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from uuid import UUID
 
 from msgspec import Struct
 
-from iluvatar_pxe.boot.assign import Reservation, assignment_for, taken_by
+from iluvatar_pxe.boot.assign import Reservation, Taken, taken_by
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.chains.menu import OWN
 from iluvatar_pxe.boot.chains.talos import asset_names
@@ -33,29 +35,47 @@ class PreviewStep(Struct, frozen=True):
     given: Assignment | None = None
 
 
+@dataclass(frozen=True)
+class Holders:
+    """Who holds which place: machines, and those that are no more, whose names stay taken.
+
+    It is counted when a place is first to be chosen, and once for all machines.
+    """
+
+    snapshot: Snapshot
+    fleet: Fleet
+    retired: Sequence[Reservation] = ()
+
+    @cached_property
+    def taken(self) -> Taken:
+        """What they hold."""
+        return Taken(self.fleet, [*taken_by(self.snapshot.by_id.values()), *self.retired])
+
+
 def next_boot(
     sighting: Sighting,
     snapshot: Snapshot,
     fleet: Fleet,
     context: Context,
-    retired: Sequence[Reservation] = (),
+    holders: Holders | None = None,
 ) -> tuple[PreviewStep, ...]:
     """Return every decision of a boot without a key press, with every permission granted.
 
     The last one has the plan that it comes to. ``sighting`` is of the machine's own firmware, but with everything
-    that its iPXE tells, as far as that is known. ``retired`` are names that are nobody's and stay taken, as those of forgotten machines.
+    that its iPXE tells, as far as that is known. ``holders`` of this snapshot and fleet serve any number of machines.
     """
+    holders = holders or Holders(snapshot, fleet)
     if sighting.firmware is Firmware.RASPBERRY_PI:
-        return tuple(_to_the_end(sighting, snapshot, fleet, context, retired))
+        return tuple(_to_the_end(sighting, snapshot, fleet, context, holders))
     known = machine_with(sighting.mac, snapshot, fleet)
     asking = replace(sighting, firmware=Firmware.IPXE, macs=known.macs if known else (sighting.mac,))
     if sighting.firmware is Firmware.IPXE:
-        return tuple(_to_the_end(asking, snapshot, fleet, context, retired))
+        return tuple(_to_the_end(asking, snapshot, fleet, context, holders))
     first = PreviewStep(decide(sighting, snapshot, fleet, context))
     if not isinstance(first.decision.plan, Chainload):
         return (first,)
     snapshot = _with_sighted(snapshot, sighting, fleet)
-    return (first, *_to_the_end(asking, snapshot, fleet, context, retired))
+    return (first, *_to_the_end(asking, snapshot, fleet, context, holders))
 
 
 def with_boot_files(decision: Decision) -> Decision:
@@ -71,7 +91,7 @@ def with_boot_files(decision: Decision) -> Decision:
 
 
 def _to_the_end(
-    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, retired: Sequence[Reservation]
+    sighting: Sighting, snapshot: Snapshot, fleet: Fleet, context: Context, holders: Holders
 ) -> Iterator[PreviewStep]:
     while True:
         decision = decide(sighting, snapshot, fleet, context)
@@ -82,8 +102,8 @@ def _to_the_end(
             yield PreviewStep(decision)
             sighting = replace(sighting, choice=OWN)
         elif isinstance(decision.plan, AssignFirst):
-            others = taken_by(one for one in snapshot.by_id.values() if sighting.mac not in one.macs)
-            given = assignment_for(decision.plan.place, fleet, [*others, *retired], _AT)
+            own = decision.case.machine
+            given = holders.taken.assignment(decision.plan.place, own.id if own else None, _AT)
             yield PreviewStep(decision, given)
             snapshot = _with_sighted(snapshot, sighting, fleet, given)
         else:

@@ -10,7 +10,7 @@ from iluvatar_pxe.boot.assign import Reservation
 from iluvatar_pxe.boot.case import Case, Context
 from iluvatar_pxe.boot.plan import BootLocal, Chainload, Hold, Ignore, Plan, RunScript, ServePiFiles, ShowMenu
 from iluvatar_pxe.boot.preview.asker import asking, listed_sighting
-from iluvatar_pxe.boot.preview.next_boot import PreviewStep, next_boot
+from iluvatar_pxe.boot.preview.next_boot import Holders, PreviewStep, next_boot
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine
 from iluvatar_pxe.machines.model import Machine, Snapshot, sighting_of
 from iluvatar_pxe.machines.sighting import Sighting
@@ -84,7 +84,8 @@ class Preview:
         snapshot = self._leaders if asks_leaders else Snapshot()
         for machine in own:
             snapshot = snapshot.with_machine(machine)
-        return _summary(next_boot(asking(known), snapshot, fleet, self._context, self._retired))
+        holders = Holders(snapshot, fleet, self._retired)
+        return _summary(next_boot(asking(known), snapshot, fleet, self._context, holders))
 
 
 def changes(old: Summary | None, new: Summary | None, *, but_for: type[Plan] | tuple[()] = ()) -> list[str]:

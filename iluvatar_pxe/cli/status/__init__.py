@@ -1,0 +1,1 @@
+"""``iluvatar-pxe status``."""
