@@ -5,10 +5,9 @@ All modules together take seconds of a Raspberry Pi's processor.
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import typer
-from msgspec import Struct
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
@@ -16,7 +15,7 @@ from iluvatar_pxe.cli.group import Group
 from iluvatar_pxe.cli.quickly import quickly
 
 
-class Entry(Struct, frozen=True):
+class Entry(NamedTuple):
     """A command, or a group of them, that is not loaded yet."""
 
     name: str

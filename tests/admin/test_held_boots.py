@@ -18,7 +18,6 @@ from iluvatar_pxe.wire.pxe import CpuArch
 ONE, OTHER, THIRD = (
     machine_of(f"52:54:00:00:00:{number:02x}", arch=CpuArch.X86_64) for number in range(1, 4)
 )
-WORKERS = ", worker: configs/worker.yaml"
 RULES = "rules: [{match: {arch: x86_64}, layer: arda}]\n"
 FLEET = fleet_of(fleet=RULES)
 OPEN = Context(ready=READY, window_open=True)
@@ -51,7 +50,11 @@ def test_what_is_kept_says_what_a_new_look_says() -> None:
 
 def test_a_place_that_was_given_to_one_is_weighed_for_all() -> None:
     listed = ((f"m{one.macs[0][-1]}", one.macs[0], "") for one in (ONE, OTHER))
-    leaders = fleet_of(*listed, arda=CONFIGURED.replace(WORKERS, ""))
+    fleet = fleet_of(*listed, arda=CONFIGURED)
+    arda = fleet.layers["arda"].model_copy(
+        update={"config": {Role.CONTROLPLANE: "configs/controlplane.yaml"}}
+    )
+    leaders = replace(fleet, layers={"arda": arda})
     kept, given = HeldBoots(), replace(ONE, assignment=place("m1", ONE))
     assert words(kept, [ONE, OTHER], leaders, OPEN) == {}
     (why,) = words(kept, [given, OTHER], leaders, OPEN).values()
