@@ -6,7 +6,6 @@ RBAC knows masters, and users whom a ClusterRoleBinding makes ``cluster-admin``.
 import base64
 import json
 import re
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from support.talos.certificates import Authority
 from support.talos.configuration import Pair
 from support.talos.kubernetes_api import tls_context
-from support.talos.stopping import stop_accepting
+from support.talos.stopping import listening
 
 from iluvatar_pxe.layers.key_pair import KeyPair
 
@@ -60,14 +59,8 @@ class ObjectsApi:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        listening = socket.create_server((self.address, 6443))
-        try:
-            await web.SockSite(runner, listening, ssl_context=context).start()
+        async with listening(runner, self.address, 6443, context):
             yield
-        finally:
-            await stop_accepting(listening)
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
         der = request.get_extra_info("ssl_object").getpeercert(binary_form=True)

@@ -4,7 +4,6 @@ Where Go would take a certificate of another CA and answer 401, Python's TLS ref
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -23,7 +22,7 @@ from support.k3s.kubernetes import Kubernetes
 from support.k3s.kubernetes_api import KubernetesApi
 from support.k3s.workloads import Workloads
 from support.talos.clock import Clock
-from support.talos.stopping import stop_accepting
+from support.talos.stopping import listening
 
 CALLER = web.RequestKey("caller", Caller)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,15 +55,9 @@ class Supervisor:
             application.router.add_route("*", path, self._for_roles(handler, roles) if roles else handler)
         application.router.add_route("*", "/{path:.*}", self._kubernetes_api)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
         port = int(self._configuration.text("https-listen-port", "6443"))
-        listening = socket.create_server((address, port))
-        try:
-            await web.SockSite(runner, listening, ssl_context=context).start()
+        async with listening(runner, address, port, context):
             await asyncio.Event().wait()
-        finally:
-            await stop_accepting(listening)
-            await runner.cleanup()
 
     def _routes(self) -> list[tuple[str, _Handler, frozenset[str]]]:
         anybody, servers = frozenset[str](), frozenset({SERVER})

@@ -18,6 +18,7 @@ from aiohttp import web
 from support.k3s.fatal import FatalError
 from support.k3s.founding import K3sSite, Pi
 from support.node_programs import PROGRAMS, program
+from support.talos.stopping import listening
 
 from iluvatar_pxe.layers.ainur.cloud_config import IMAGES, k3s_assets
 from iluvatar_pxe.layers.ainur.node_tasks import Facts
@@ -179,14 +180,11 @@ async def tasked(site: K3sSite, assets: dict[str, bytes]) -> AsyncIterator[Taske
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", found.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    server = web.TCPSite(runner, "127.0.0.1", 0)
-    await server.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield found
+        async with listening(runner, "127.0.0.1", 0) as port:
+            found.url = f"http://127.0.0.1:{port}"
+            yield found
     finally:
-        await runner.cleanup()
         for pi in site.pis.values():
             shutil.rmtree(pi.machine.root.with_name(f"{pi.name}-tools"), ignore_errors=True)
 
