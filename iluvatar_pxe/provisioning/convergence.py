@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import structlog
 
@@ -19,7 +19,6 @@ from iluvatar_pxe.errors import (
     TalosRebootError,
     TalosRefusedError,
 )
-from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.model import ApplyMode
 from iluvatar_pxe.layers.arda.change_tables import ChangeKind
 from iluvatar_pxe.layers.arda.changes import words
@@ -46,6 +45,9 @@ from iluvatar_pxe.provisioning.configurations import Configurations
 from iluvatar_pxe.provisioning.layer_tasks import LayerTasks
 from iluvatar_pxe.provisioning.reaching import opened
 from iluvatar_pxe.values import replace
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
 
 REFUSED_SECONDS = 300.0
 """After which a machine is offered again what it has refused; a new commit is at once."""
@@ -275,7 +277,7 @@ class LayerConvergence:
         turn = name or self._claimant or ""
         await self._in_kubernetes(lambda at, by: kubernetes.release(at, by, turn))
 
-    def _api(self, name: str) -> AbstractAsyncContextManager[TalosApi]:
+    def _api(self, name: str) -> "AbstractAsyncContextManager[TalosApi]":
         return opened(self.layer, name, ApiRole.ADMIN, self._context)
 
     async def _in_kubernetes(self, call: Callable[[str, Credentials], Awaitable[Result]]) -> Result:

@@ -10,7 +10,7 @@ from iluvatar_pxe.dns.members import Member, control_planes
 from iluvatar_pxe.errors import KubernetesError, TalosError
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.layers.arda.absence import absences, to_be_installed
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import HOSTNAME
 from iluvatar_pxe.layers.arda.credentials import ApiRole
@@ -122,7 +122,7 @@ async def _apart(
 
 async def _macs(address: str, credentials: Credentials) -> frozenset[str]:
     try:
-        async with TalosApi.connect(address, credentials) as api:
+        async with talos_api(address, credentials) as api:
             return await macs_of(api)
     except TalosError:
         return frozenset()
@@ -187,7 +187,7 @@ async def _hostname(address: str, said: MachineReport, credentials: Credentials)
     if said.trouble:
         return ""
     try:
-        async with TalosApi.connect(address, credentials) as api:
+        async with talos_api(address, credentials) as api:
             return await api.state.get(HOSTNAME) or ""
     except TalosError:
         return ""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -21,7 +22,7 @@ from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.fleet.models import Fleet
 from iluvatar_pxe.fleet.nics import nics_of
 from iluvatar_pxe.inventory.memory import wall_clock
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.api.model import ApplyMode
 from iluvatar_pxe.layers.arda.api.tls import PORT, Identity, identify
 from iluvatar_pxe.layers.arda.bundle import Bundle
@@ -35,6 +36,9 @@ from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.machines.states import Intent, Phase, Role
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.values import replace
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
 
 MOST_PUSHED = 8192
 """Configurations remembered that were pushed."""
@@ -137,7 +141,7 @@ class Maintenance:
         if not identity.is_maintenance:
             await self._meet_installed(waiting, identity)
             return
-        async with TalosApi.connect(address, None, name=waiting.title, port=self._port) as api:
+        async with talos_api(address, None, name=waiting.title, port=self._port) as api:
             hardware = await read_hardware(api, waiting.label)
             if problem := self._contradiction(waiting, hardware):
                 self.hold(waiting, problem)
@@ -210,7 +214,7 @@ class Maintenance:
             disk=words,
         )
 
-    async def _give(self, waiting: Waiting, api: TalosApi) -> None:
+    async def _give(self, waiting: Waiting, api: "TalosApi") -> None:
         """Push the configuration, if the disk is chosen and this is not left to the machine's next boot."""
         fleet, started = self._booter.applied.fleet, time.perf_counter()
         now = self.waiting(waiting.machine.id)

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import AddressValueError, IPv4Address
+from typing import TYPE_CHECKING
 
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, KubernetesError, TalosError, TalosUnreachableError
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, Who, expected_machines
 from iluvatar_pxe.layers.arda.proving import prove
@@ -14,9 +15,12 @@ from iluvatar_pxe.layers.kubernetes.client import nodes
 from iluvatar_pxe.layers.kubernetes.node import Node
 from iluvatar_pxe.provisioning.cluster_context import ClusterContext
 
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
+
 
 @asynccontextmanager
-async def opened(layer: str, name: str, role: ApiRole, context: ClusterContext) -> AsyncIterator[TalosApi]:
+async def opened(layer: str, name: str, role: ApiRole, context: ClusterContext) -> "AsyncIterator[TalosApi]":
     """Give the API of the machine of this name; raises IluvatarError, TalosAnotherError where another one answers."""
     credentials = await context.credentials(layer, role)
     expected = expected_of(name, context)
@@ -27,7 +31,7 @@ async def opened(layer: str, name: str, role: ApiRole, context: ClusterContext) 
         if address is None or address == tried:
             continue
         tried = address
-        async with TalosApi.connect(str(address), credentials, name=name) as api:
+        async with talos_api(str(address), credentials, name=name) as api:
             try:
                 await prove(api, expected, address)
             except TalosError as error:

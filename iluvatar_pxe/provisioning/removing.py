@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 import structlog
 
 from iluvatar_pxe.changed import Subscription
 from iluvatar_pxe.dns.members import Member, control_planes, members_of
 from iluvatar_pxe.errors import IluvatarError, TalosNotFoundError
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.asking import ask
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.arda.expected import Expected, Who
@@ -32,6 +33,9 @@ from iluvatar_pxe.provisioning.draining import left_on
 from iluvatar_pxe.provisioning.leavers import Found, View, view_of
 from iluvatar_pxe.provisioning.reaching import expected_of, opened
 from iluvatar_pxe.provisioning.removal_turn import RemovalTurn
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
 
 _log = structlog.get_logger()
 
@@ -225,7 +229,7 @@ class Removal:
                     await api.etcd.leave()
             case Act.REMOVE_MEMBER:
                 credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
-                async with TalosApi.connect(view.healthy[0], credentials) as api:
+                async with talos_api(view.healthy[0], credentials) as api:
                     with suppress(TalosNotFoundError):  # another daemon was quicker
                         await api.etcd.remove(one.member or 0)
             case Act.SHUT_DOWN:
@@ -238,9 +242,9 @@ class Removal:
                     await kubernetes.release(view.plane, credentials, one.name)
 
     @asynccontextmanager
-    async def _api(self, one: Found) -> AsyncIterator[TalosApi]:
+    async def _api(self, one: Found) -> "AsyncIterator[TalosApi]":
         credentials = await self._context.credentials(self.layer, ApiRole.ADMIN)
-        async with TalosApi.connect(one.address, credentials, name=one.name) as api:
+        async with talos_api(one.address, credentials, name=one.name) as api:
             known = Who(name=one.name, macs=frozenset({one.mac}))
             await prove(api, Expected(known), IPv4Address(one.address))
             yield api

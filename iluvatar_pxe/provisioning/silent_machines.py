@@ -14,7 +14,7 @@ from iluvatar_pxe.errors import IluvatarError, TalosAnotherError
 from iluvatar_pxe.fleet.lookup import listed_as, title_of
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.inventory.memory import wall_clock
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.api.resources import (
     HOSTNAME,
     MACHINE_STATUS,
@@ -87,7 +87,7 @@ class SilentMachines:
         title = title_of(machine, self._applied.fleet)
         known = expected_machines(self._inventory.snapshot, self._applied.fleet)
         expected = known.get(title) or Expected(Who(name=title))
-        async with TalosApi.connect(str(address), credentials, name=title) as api:
+        async with talos_api(str(address), credentials, name=title) as api:
             if (
                 await api.state.get(HOSTNAME) != title
             ):  # one with a former name has another configuration, too

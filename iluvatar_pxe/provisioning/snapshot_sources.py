@@ -8,10 +8,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from iluvatar_pxe.dns.members import Member
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.credentials import ApiRole
 from iluvatar_pxe.layers.credentials import Credentials
-from iluvatar_pxe.layers.etcd.client import EtcdApi
+from iluvatar_pxe.layers.etcd.connecting import etcd_api
 from iluvatar_pxe.layers.etcd.model import EtcdAlarm, EtcdStatus
 from iluvatar_pxe.provisioning.cluster_secrets import ClusterSecrets
 
@@ -38,14 +38,14 @@ class TalosSource(Struct, frozen=True):
 
     async def asked(self, member: Member) -> tuple[EtcdStatus, Sequence[EtcdAlarm]]:
         """See ``SnapshotSource``."""
-        async with TalosApi.connect(str(member.address), self.credentials, name=member.name) as api:
+        async with talos_api(str(member.address), self.credentials, name=member.name) as api:
             return await api.etcd.status(), await api.etcd.alarms()
 
     async def pieces(self, member: Member) -> AsyncGenerator[bytes, None]:
         """See ``SnapshotSource``."""
         address = str(member.address)
         async with (
-            TalosApi.connect(address, self.credentials, name=member.name) as api,
+            talos_api(address, self.credentials, name=member.name) as api,
             aclosing(api.etcd.snapshot()) as snapshot,
         ):
             async for piece in snapshot:
@@ -59,14 +59,14 @@ class K3sSource(Struct, frozen=True):
 
     async def asked(self, member: Member) -> tuple[EtcdStatus, Sequence[EtcdAlarm]]:
         """See ``SnapshotSource``."""
-        async with EtcdApi.connect(str(member.address), self.credentials, name=member.name) as api:
+        async with etcd_api(str(member.address), self.credentials, name=member.name) as api:
             return await api.status(), await api.alarms()
 
     async def pieces(self, member: Member) -> AsyncGenerator[bytes, None]:
         """See ``SnapshotSource``."""
         address = str(member.address)
         async with (
-            EtcdApi.connect(address, self.credentials, name=member.name) as api,
+            etcd_api(address, self.credentials, name=member.name) as api,
             aclosing(api.snapshot()) as snapshot,
         ):
             async for piece in snapshot:

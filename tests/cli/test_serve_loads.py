@@ -11,7 +11,10 @@ IMPORT = re.compile(r"import time: +\d+ \| +\d+ \| +(\S+)")
 LATER = (
     "alembic",
     "apprise",
+    "google.protobuf",
     "greenlet._greenlet",
+    "grpclib",
+    "h2",
     "iluvatar_pxe.lab",
     "iluvatar_pxe.simulate",
     "jsonschema",

@@ -13,8 +13,7 @@ from support.ports import free_port
 
 from iluvatar_pxe.layers.arda.api.protos.events_grpc import EventSinkServiceStub
 from iluvatar_pxe.layers.arda.api.protos.events_pb2 import EventRequest
-from iluvatar_pxe.layers.arda.api.sink import TakeEvent
-from iluvatar_pxe.layers.arda.events import Body, Event
+from iluvatar_pxe.layers.arda.events import Body, Event, TakeEvent
 from iluvatar_pxe.layers.arda.kernel_log import KernelLogLine
 from iluvatar_pxe.servers.talos.kernel_log import TakeLine
 from iluvatar_pxe.servers.talos.server import TalosServer

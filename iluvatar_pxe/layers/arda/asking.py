@@ -2,9 +2,10 @@
 
 import asyncio
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from iluvatar_pxe.errors import TalosError, TalosForeignError, TalosMaintenanceError, TalosUnreachableError
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.api.model import EtcdMember
 from iluvatar_pxe.layers.arda.api.resources import (
     MACHINE_STATUS,
@@ -14,12 +15,15 @@ from iluvatar_pxe.layers.arda.api.resources import (
     TIME_STATUS,
     UNATTENDED_INSTALL,
 )
-from iluvatar_pxe.layers.arda.api.state import State
 from iluvatar_pxe.layers.arda.expected import Expected
 from iluvatar_pxe.layers.arda.founding import Answered, Found, InMaintenance
 from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.layers.founding import Foreign, Unproved
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
+    from iluvatar_pxe.layers.arda.api.state import State
 
 ASK_SECONDS = 20.0
 """For all questions to one machine together."""
@@ -35,7 +39,7 @@ async def ask(
     if address is None:
         return Unproved("no address of it is known")
     try:
-        async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
+        async with asyncio.timeout(ASK_SECONDS), talos_api(str(address), credentials) as api:
             await prove(api, expected, address)
             return await _said(api)
     except TimeoutError:
@@ -60,7 +64,7 @@ def maintenance_words(address: IPv4Address, held: str | None) -> str:
     return f"{address}: waits in maintenance mode: {held or 'it has not got its configuration yet'}"
 
 
-async def _said(api: TalosApi) -> Found:
+async def _said(api: "TalosApi") -> Found:
     etcd = next((one.state for one in await api.services() if one.id == "etcd"), "")
     return Answered(
         etcd=etcd,
@@ -74,7 +78,7 @@ async def _said(api: TalosApi) -> Found:
     )
 
 
-async def _members(api: TalosApi) -> tuple[EtcdMember, ...]:
+async def _members(api: "TalosApi") -> tuple[EtcdMember, ...]:
     """Return the members as the machine's own etcd knows them; none where it does not answer yet."""
     try:
         return await api.etcd.members(local=True)
@@ -82,18 +86,18 @@ async def _members(api: TalosApi) -> tuple[EtcdMember, ...]:
         return ()
 
 
-async def _is_installed(state: State) -> bool:
+async def _is_installed(state: "State") -> bool:
     install = await state.get(UNATTENDED_INSTALL)
     if install and install.phase not in ("", "installed"):
         return False
     return await state.get(SYSTEM_DISK) is not None
 
 
-async def _is_in_sync(state: State) -> bool:
+async def _is_in_sync(state: "State") -> bool:
     time = await state.get(TIME_STATUS)
     return time is not None and (time.is_synced or time.is_disabled)
 
 
-async def _is_reboot_pending(state: State) -> bool:
+async def _is_reboot_pending(state: "State") -> bool:
     status = await state.get(MACHINE_STATUS)
     return bool(status and status.stage in _RESTARTING) or await state.get(REBOOT_REQUEST) is not None

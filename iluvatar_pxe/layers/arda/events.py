@@ -1,5 +1,8 @@
 """What a Talos machine reports to the event sink. Nothing in it says which machine it is: the sender's address does. Pure."""
 
+from collections.abc import Callable
+from ipaddress import IPv4Address
+
 from msgspec import Struct
 
 from iluvatar_pxe.layers.arda.api.model import UnmetCondition
@@ -88,3 +91,7 @@ class Event(Struct, frozen=True):
     id: str
     actor: str
     body: Body
+
+
+TakeEvent = Callable[[IPv4Address, Event], None]
+"""Gets the sender's address, and what it reports."""

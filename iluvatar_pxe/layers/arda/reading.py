@@ -1,18 +1,20 @@
 """Reads a machine's hardware by Talos' API, which maintenance mode allows without credentials."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from iluvatar_pxe.errors import TalosAnswerError, TalosNotReadyError
 from iluvatar_pxe.layers.arda.api import model
-from iluvatar_pxe.layers.arda.api.client import TalosApi
 from iluvatar_pxe.layers.arda.api.resources import DISCOVERED_VOLUMES, DISKS, LINKS, SYSTEM_INFORMATION
 from iluvatar_pxe.layers.arda.disks import may_be_used
 from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.inspection import Content, Disk, Nic
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
 
 MOST = 256
 """Disks, NICs, and partitions of one disk."""
@@ -32,7 +34,7 @@ class Hardware(Struct, frozen=True):
     nics: tuple[Nic, ...]
 
 
-async def read_hardware(api: TalosApi, label: str) -> Hardware:
+async def read_hardware(api: "TalosApi", label: str) -> Hardware:
     """Return what Talos has found; raises TalosError, TalosNotReadyError while it has not looked at a disk yet."""
     system = await api.state.get(SYSTEM_INFORMATION)
     links = await api.state.list(LINKS)

@@ -2,9 +2,10 @@
 
 import asyncio
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from iluvatar_pxe.errors import TalosAnotherError, TalosError, TalosMaintenanceError
-from iluvatar_pxe.layers.arda.api.client import TalosApi
+from iluvatar_pxe.layers.arda.api.connecting import talos_api
 from iluvatar_pxe.layers.arda.api.resources import KUBELET_IMAGE, MACHINE_STATUS, NODE_STATUSES, SYSTEM_DISK
 from iluvatar_pxe.layers.arda.asking import ASK_SECONDS, maintenance_words
 from iluvatar_pxe.layers.arda.configuration.images import version_of
@@ -13,6 +14,9 @@ from iluvatar_pxe.layers.arda.health import MachineReport
 from iluvatar_pxe.layers.arda.proving import prove
 from iluvatar_pxe.layers.credentials import Credentials
 from iluvatar_pxe.values import replace
+
+if TYPE_CHECKING:
+    from iluvatar_pxe.layers.arda.api.client import TalosApi
 
 
 async def report(
@@ -30,7 +34,7 @@ async def report(
     if address is None:
         return MachineReport(trouble="no address of it is known")
     try:
-        async with asyncio.timeout(ASK_SECONDS), TalosApi.connect(str(address), credentials) as api:
+        async with asyncio.timeout(ASK_SECONDS), talos_api(str(address), credentials) as api:
             hostname = await prove(api, expected, address) if expected else ""
             return replace(await _said(api, is_control_plane=is_control_plane), hostname=hostname)
     except TimeoutError:
@@ -41,7 +45,7 @@ async def report(
         return MachineReport(trouble=str(error), is_another=isinstance(error, TalosAnotherError))
 
 
-async def _said(api: TalosApi, *, is_control_plane: bool) -> MachineReport:
+async def _said(api: "TalosApi", *, is_control_plane: bool) -> MachineReport:
     status = await api.state.get(MACHINE_STATUS)
     disk = await api.state.get(SYSTEM_DISK)
     version = (await api.version()).tag
@@ -59,7 +63,7 @@ async def _said(api: TalosApi, *, is_control_plane: bool) -> MachineReport:
     return await _with_etcd(api, said) if is_control_plane else said
 
 
-async def _with_etcd(api: TalosApi, said: MachineReport) -> MachineReport:
+async def _with_etcd(api: "TalosApi", said: MachineReport) -> MachineReport:
     """Add what its etcd says; one that is not founded, or just joins, says nothing."""
     try:
         members, etcd = await api.etcd.members(local=True), await api.etcd.status()

@@ -2,65 +2,31 @@
 
 import asyncio
 import logging
-from ipaddress import IPv4Address
+import socket
 
 from grpclib.config import Configuration
 from grpclib.protocol import AbstractHandler
 from h2.config import H2Configuration
 
-from iluvatar_pxe.bounded import Recent
-from iluvatar_pxe.host.tcp import bind_tcp
-from iluvatar_pxe.layers.arda.api.sink import LARGEST_EVENT, EventSink, TakeEvent
-from iluvatar_pxe.layers.arda.events import Event
+from iluvatar_pxe.layers.arda.api.sink import LARGEST_EVENT, EventSink
+from iluvatar_pxe.layers.arda.events import TakeEvent
 from iluvatar_pxe.layers.grpclib_internals import CustomServer, GrpcProtocol
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
 
-MOST_CONNECTIONS, MOST_OF_CLIENT = 64, 4
 MOST_STREAMS = 4
 """Of one connection at the same time; Talos has one."""
-MOST_MACHINES, MOST_EVENTS = 64, 1024
-"""Whose events are remembered, and how many: a machine keeps 990, and sends all of them again."""
 
-_BACKLOG = 128
 _WINDOW = 65_535
 """Bytes that a client may send before they are read: the least that HTTP/2 allows."""
 
 
-class Replays:
-    """Leaves out what a machine has reported before: it repeats itself after each lost connection."""
+class EventServer:
+    """Serves whoever connects to one socket."""
 
-    def __init__(self, take: TakeEvent) -> None:
-        self._take = take
-        self._seen: Recent[IPv4Address, Recent[str, None]] = Recent(MOST_MACHINES)
-
-    def take(self, address: IPv4Address, event: Event) -> None:
-        """Pass an event on that is new; one without an id always is."""
-        seen = self._seen.get(address) or Recent(MOST_EVENTS)
-        self._seen.put(address, seen)
-        if event.id in seen:
-            return
-        if event.id:
-            seen.put(event.id, None)
-        self._take(address, event)
-
-
-class EventListener:
-    """One address of the daemon."""
-
-    def __init__(
-        self,
-        address: IPv4Address,
-        port: int,
-        take: TakeEvent,
-        allowed: Allowed,
-        pool: ConnectionPool,
-        mac_of: MacOf,
-    ) -> None:
-        """Bind; raises ServerError."""
+    def __init__(self, take: TakeEvent, allowed: Allowed, pool: ConnectionPool, mac_of: MacOf) -> None:
         logging.getLogger("grpclib.server").addFilter(_rarely)
-        self._socket = bind_tcp(address, port, "or set another [talos] event_port")
         self._connections: set[_Connection] = set()
 
         def connect(handler: AbstractHandler, config: Configuration, h2: H2Configuration) -> _Connection:
@@ -70,20 +36,14 @@ class EventListener:
             _keepalive_time=None, http2_connection_window_size=_WINDOW, http2_stream_window_size=_WINDOW
         )
         self._server = CustomServer([EventSink(take)], connect, windows)
-        self._started = False
 
-    async def start(self) -> None:
+    async def start(self, sock: socket.socket) -> None:
         """Accept connections."""
-        if not self._started:
-            self._started = True
-            self._socket.listen(_BACKLOG)
-            await self._server.start(sock=self._socket)
+        await self._server.start(sock=sock)
 
     def close(self) -> None:
-        """Free the port, and end the connections."""
-        if self._started:
-            self._server.close()
-        self._socket.close()
+        """Accept no more, and end those that there are."""
+        self._server.close()
         for connection in list(self._connections):
             connection.abort()
 

@@ -8,12 +8,12 @@ import structlog
 
 from iluvatar_pxe.errors import ServerError
 from iluvatar_pxe.host.interfaces import Interface
-from iluvatar_pxe.layers.arda.api.sink import TakeEvent
+from iluvatar_pxe.layers.arda.events import TakeEvent
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf
-from iluvatar_pxe.servers.talos import event_sink, kernel_log
-from iluvatar_pxe.servers.talos.event_sink import EventListener, Replays
+from iluvatar_pxe.servers.talos import event_listener, kernel_log
+from iluvatar_pxe.servers.talos.event_listener import EventListener, Replays
 from iluvatar_pxe.servers.talos.kernel_log import KernelLogListener, Lines, TakeLine
 from iluvatar_pxe.settings.model import Settings
 
@@ -39,7 +39,7 @@ class TalosServer:
         self._allowed = Allowed(settings.http.allow)
         self._replays = Replays(_survived(take_event))
         self._lines, self._datagrams = Lines(_survived(take_line)), Lines(_survived(take_datagram))
-        each, total = event_sink.MOST_OF_CLIENT, event_sink.MOST_CONNECTIONS
+        each, total = event_listener.MOST_OF_CLIENT, event_listener.MOST_CONNECTIONS
         self._event_pool = ConnectionPool("talos.crowded", each=each, total=total)
         each, total = kernel_log.MOST_OF_CLIENT, kernel_log.MOST_CONNECTIONS
         self._log_pool = ConnectionPool("talos.crowded", each=each, total=total)

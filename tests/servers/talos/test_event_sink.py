@@ -37,13 +37,8 @@ from iluvatar_pxe.layers.arda.events import (
     Task,
     Unknown,
 )
-from iluvatar_pxe.servers.talos.event_sink import (
-    MOST_EVENTS,
-    MOST_MACHINES,
-    MOST_OF_CLIENT,
-    MOST_STREAMS,
-    Replays,
-)
+from iluvatar_pxe.servers.talos.event_listener import MOST_EVENTS, MOST_MACHINES, MOST_OF_CLIENT, Replays
+from iluvatar_pxe.servers.talos.event_sink import MOST_STREAMS
 from iluvatar_pxe.servers.talos.server import TalosServer
 from iluvatar_pxe.settings.model import Settings, TalosSettings
 

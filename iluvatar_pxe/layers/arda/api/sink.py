@@ -25,6 +25,7 @@ from iluvatar_pxe.layers.arda.events import (
     Sequence,
     ServiceState,
     Stage,
+    TakeEvent,
     Task,
     Unknown,
 )
@@ -43,8 +44,6 @@ _COMMANDS = {0x01234567: "restart", 0x4321FEDC: "power off", 0x45584543: "kexec"
 """LINUX_REBOOT_CMD_*, linux/reboot.h."""
 
 Published = TypeVar("Published", bound=Message)
-TakeEvent = Callable[[IPv4Address, Event], None]
-"""Gets the sender's address, and what it reports."""
 
 
 class EventSink(EventSinkServiceBase):
