@@ -2,6 +2,9 @@
 
 import ctypes
 import socket
+import struct
+import sys
+from collections.abc import Callable
 from typing import Literal
 
 from iluvatar_pxe.host.udp import Peer
@@ -58,6 +61,8 @@ class UdpBatch:
         self._names = memoryview(names)
         self.clients = self._names.cast("I")[1 :: _NAME // 4]
         """The senders' addresses, as numbers that are good for comparing."""
+        self.senders = self._names.cast("Q")[:: _NAME // 8]
+        """The senders' addresses with their ports, as such numbers too: see ``number_of``."""
         self._received, self._received_parts = _messages(octets, names, most)
         self._sent, self._sent_parts = _messages(octets, names, most)
         self._lengths = _numbers(self._received, _Message.length.offset, "I")
@@ -76,18 +81,29 @@ class UdpBatch:
         name = self._names[number * _NAME : (number + 1) * _NAME]
         return socket.inet_ntoa(name[4:8]), int.from_bytes(name[2:4])
 
-    def send(self, start: int, end: int) -> int:
+    def send(
+        self, start: int, end: int, flags: int = 0, on_refused: Callable[[int], None] = lambda _number: None
+    ) -> int:
         """Send the answers of ``range(start, end)`` to the senders; return the octets of those that the kernel took.
 
-        The others are lost, as on the wire.
+        ``on_refused`` is called for each of the others, which is else lost, as on the wire.
         """
         octets = 0
         while start < end:
             place = ctypes.addressof(self._sent) + start * ctypes.sizeof(_Message)
-            count = _send(self._socket.fileno(), place, end - start, socket.MSG_DONTWAIT)
+            count = _send(self._socket.fileno(), place, end - start, socket.MSG_DONTWAIT | flags)
+            if count <= 0:
+                on_refused(start)
             octets += sum(self.sizes[start : start + max(count, 0)])
             start += max(count, 1)
         return octets
+
+
+def number_of(peer: Peer) -> int:
+    """Return a peer as ``UdpBatch.senders`` has it."""
+    address, port = peer
+    name = struct.pack("=H", socket.AF_INET) + port.to_bytes(2) + socket.inet_aton(address)
+    return int.from_bytes(name, sys.byteorder)
 
 
 def _messages(

@@ -1,7 +1,6 @@
 """The TFTP server (RFC 1350, read-only): listeners, admission of requests, and an orderly stop."""
 
 import asyncio
-import errno
 from collections.abc import Callable, Iterable
 from functools import partial
 from ipaddress import IPv4Address
@@ -12,11 +11,11 @@ from msgspec import Struct
 from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.udp import Peer, UdpSocket
-from iluvatar_pxe.host.udp_conversation import UdpConversation
 from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.ratelimit import Complaints
 from iluvatar_pxe.servers.bound import Bound
 from iluvatar_pxe.servers.connection_pool import MacOf, nic_at
+from iluvatar_pxe.servers.tftp.ports import Conversation, TransferPorts
 from iluvatar_pxe.servers.tftp.session import OpenFile, Session
 from iluvatar_pxe.settings.model import TftpSettings
 from iluvatar_pxe.wire.tftp.options import Limits
@@ -86,7 +85,7 @@ class TftpServer:
         self._sessions: dict[Peer, Session] = {}
         self._tasks: dict[Session, asyncio.Task[None]] = {}  # the oldest first
         self._complaints = Complaints(_COMPLAINT_INTERVAL)
-        self._ports_tried = 0
+        self._ports = TransferPorts(settings.port_range)
 
     @property
     def listening(self) -> list[Peer]:
@@ -164,7 +163,7 @@ class TftpServer:
         nic = nic_at(client[0], self._mac_of)
         self.meter.requests += 1
         self.meter.received += size
-        udp = self._slot(listener.local[0], client, nic)
+        udp = self._slot(listener.local[0], client, request, nic)
         if udp is None:
             return
         session = self._sessions[client] = Session(udp, client, nic, request)
@@ -173,8 +172,8 @@ class TftpServer:
         self.meter.running += 1
         task.add_done_callback(partial(self._ended, session, asyncio.get_running_loop().time()))
 
-    def _slot(self, address: str, client: Peer, nic: str) -> UdpConversation | None:
-        """Return the socket for one more transfer, or None if none can be had, by eviction neither."""
+    def _slot(self, address: str, client: Peer, request: ReadRequest, nic: str) -> Conversation | None:
+        """Return the port for one more transfer, or None if none can be had, by eviction neither."""
         running = [session for session in self._tasks if not session.evicted]
         own = [session for session in running if session.nic == nic]
         if len(own) >= _MAX_PER_NIC:
@@ -185,9 +184,9 @@ class TftpServer:
             free = True
         if not free:
             return None
-        udp = self._transfer_socket(address)
+        udp = self._ports.converse(address, client, request, len(running))
         if udp is None and self._evict_one(running, client, "no port is free for another transfer"):
-            udp = self._transfer_socket(address)
+            udp = self._ports.converse(address, client, request, len(running))
         return udp
 
     def _evict_one(self, sessions: Iterable[Session], client: Peer, reason: str) -> bool:
@@ -199,20 +198,6 @@ class TftpServer:
             reason += ", and this one never had an ACK"
             self._complain("evicted", evicted.client, reason)
         return evicted is not None
-
-    def _transfer_socket(self, address: str) -> UdpConversation | None:
-        """Bind a new transfer identifier; ports of a range take turns, so that late packets meet no new one."""
-        first, last = self._settings.port_range
-        count = last - first + 1
-        for _ in range(count):
-            port = first + self._ports_tried % count
-            self._ports_tried += 1
-            try:
-                return UdpConversation.open(address, port)
-            except ServerError as error:
-                if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
-                    break
-        return None
 
     async def _serve(self, session: Session) -> None:
         try:

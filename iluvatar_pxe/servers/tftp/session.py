@@ -1,16 +1,18 @@
-"""One TFTP transfer on its own socket: moves bytes between socket, state machine and file."""
+"""One TFTP transfer: moves bytes between socket, state machine and file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import FileReply, Source
-from iluvatar_pxe.errors import AssetError, WireError
+from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.udp import Peer
-from iluvatar_pxe.host.udp_conversation import UdpConversation
+from iluvatar_pxe.host.udp_shared import SharedConversation
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
+from iluvatar_pxe.servers.tftp.ports import Conversation, turn_away
 from iluvatar_pxe.wire.tftp.options import Limits, Terms, negotiate
-from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, decode, encode
+from iluvatar_pxe.wire.tftp.packet import Error, ErrorCode, ReadRequest, encode
 from iluvatar_pxe.wire.tftp.transfer import Ending, Outcome, ReadTransfer
 
 OpenFile = Callable[[str, IPv4Address, IPv4Address], Awaitable[FileReply | None]]
@@ -32,11 +34,11 @@ _LONGEST_MESSAGE = 200
 class Session:
     """One read request of one client (address and port), from the request to its end.
 
-    Everything goes out from the session's own port, the ERROR for a missing file too: RFC 1350 wants a new
+    Everything goes out from the port of the transfer, the ERROR for a missing file too: RFC 1350 wants a new
     transfer identifier in the first answer, and firmware was only ever tested against servers that do so.
     """
 
-    def __init__(self, udp: UdpConversation, client: Peer, nic: str, request: ReadRequest) -> None:
+    def __init__(self, udp: Conversation, client: Peer, nic: str, request: ReadRequest) -> None:
         self.client = client
         self.nic = nic
         """By what the client is counted."""
@@ -45,7 +47,6 @@ class Session:
         self.evicted = False
         self.reply: FileReply | None = None
         self._udp = udp
-        udp.connect(client)
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -137,6 +138,8 @@ class Session:
         """Read what is not at hand, in threads; all else happens as datagrams come."""
         self._transfer, self._source = transfer, source
         self._udp.start(self._on_datagram)
+        if isinstance(self._udp, SharedConversation):
+            self._udp.answer_early(transfer.follow, partial(self._followed, transfer))
         self._pump(transfer)
         while not transfer.ending:
             wanted = transfer.wanted()
@@ -164,24 +167,19 @@ class Session:
     def _on_datagram(self, data: bytes, peer: Peer) -> None:
         transfer = self._transfer
         if peer != self.client:
-            self._turn_away(data, peer)
+            turn_away(self._udp, data, peer)
         elif transfer and (prepared := transfer.follow(data, self._loop.time())):
             self._dispatch(prepared, transfer, heard=True)
-            if transfer.wanted():
-                self._pump(transfer, heard=True)
-            transfer.prepare()
+            self._followed(transfer)
         elif transfer:
             transfer.receive(data)
             self._pump(transfer, heard=transfer.acknowledged)
 
-    def _turn_away(self, data: bytes, peer: Peer) -> None:
-        """Answer a stray peer, but never an ERROR with an ERROR: two servers would go on for ever."""
-        try:
-            is_error = isinstance(decode(data), Error)
-        except WireError:
-            is_error = False
-        if not is_error:
-            self._udp.send(encode(Error(ErrorCode.UNKNOWN_TRANSFER_ID, "unknown transfer")), peer)
+    def _followed(self, transfer: ReadTransfer) -> None:
+        if transfer.wanted():
+            self._pump(transfer, heard=True)
+        else:
+            transfer.prepare()
 
     def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
         self._send(transfer, heard=heard)

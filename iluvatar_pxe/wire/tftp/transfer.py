@@ -88,6 +88,7 @@ class ReadTransfer:
         self.ending: Ending | None = None
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
+        self._first_wait = terms.timeout or FIRST_TIMEOUT
         self._is_preparable = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
         self._base = self._high = 0
@@ -139,18 +140,14 @@ class ReadTransfer:
 
     def prepare(self) -> None:
         """Write the window that is due once all that is in flight was acknowledged, unless it is long or the client waits."""
-        if (
-            not self._is_preparable
-            or self._prepared_for
-            or self._expired
-            or not self._acknowledged
-            or self.ending
-        ):
+        if self._prepared_for or self._expired or not self._acknowledged or not self._is_preparable:
             return
-        first, behind = self._high + 1, min(self._high + self._windowsize, self._last) + 1
-        if self._base < self._next - 1 == self._high < self._last and behind - 1 <= self._complete:
-            self._prepared = self._blocks(first, behind)
-            self._prepared_for = ACK + (self._high & 0xFFFF).to_bytes(2)
+        high, last = self._high, self._last
+        end = high + self._windowsize
+        end = min(end, last)
+        if self._base < self._next - 1 == high < last and end <= self._complete and not self.ending:
+            self._prepared = self._blocks(high + 1, end + 1)
+            self._prepared_for = ACK + (high & 0xFFFF).to_bytes(2)
 
     def follow(self, datagram: bytes, now: float) -> list[bytes]:
         """Return what was prepared and count it as sent, if ``datagram`` is the ACK of all that was in flight.
@@ -164,7 +161,7 @@ class ReadTransfer:
         self._base = self._high
         self._high += len(datagrams)
         self._next = self._high + 1
-        self._deadline = now + (self.terms.timeout or FIRST_TIMEOUT)
+        self._deadline = now + self._first_wait
         return datagrams
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
@@ -282,9 +279,7 @@ class ReadTransfer:
         self._repeated = self._high
 
     def _wait(self) -> int:
-        wait = FIRST_TIMEOUT
-        if self._acknowledged and self.terms.timeout:
-            wait = self.terms.timeout
+        wait = self._first_wait if self._acknowledged else FIRST_TIMEOUT
         return min(wait << self._expired, max(wait, LONGEST_TIMEOUT))
 
     def _due(self) -> list[bytes]:
