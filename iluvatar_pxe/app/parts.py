@@ -8,6 +8,7 @@ from pathlib import Path
 from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.admin.next_boots import NextBoots
+from iluvatar_pxe.app.late_site import LateSite
 from iluvatar_pxe.assets.store import AssetStore
 from iluvatar_pxe.boot.programs import programs_told
 from iluvatar_pxe.events import EventLog
@@ -69,7 +70,6 @@ from iluvatar_pxe.tls.certificates import Certificates
 from iluvatar_pxe.web.context import WebContext
 from iluvatar_pxe.web.metrics.loop_lag import LoopLag
 from iluvatar_pxe.web.metrics.measured import Measured
-from iluvatar_pxe.web.site import WebSite
 
 READER_LIFETIME = timedelta(hours=1)
 """Of the certificate that silent machines are asked with."""
@@ -249,7 +249,7 @@ class Parts:
             certificates=lambda: certificates.ends,
             commit_time=lambda: self.fleet_source.commit_time,
         )
-        self.site = WebSite(
+        self.site = LateSite(
             WebContext(settings=settings, commands=context, health=health, events=events, measured=measured)
         )
         self.http = HttpServer(
@@ -258,7 +258,8 @@ class Parts:
             health,
             certificates,
             offered=self.supply.offered.open,
-            routes=[*git.routes(), self._webhook().route, *self.site.routes()],
+            routes=[*git.routes(), self._webhook().route],
+            late=self.site.routes,
             meter=http_meter,
         )
         self.listeners = Listeners(

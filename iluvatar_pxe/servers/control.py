@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,11 @@ from iluvatar_pxe.host.service_manager import passed_socket
 from iluvatar_pxe.host.threads import handed
 from iluvatar_pxe.problem import Problem
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.control_protocol import CLAIM, STATE, caller, directory_mark
+from iluvatar_pxe.servers.control_protocol import CLAIM, LARGEST_BODY, STATE, caller, directory_mark
+from iluvatar_pxe.servers.http.context import BY, COMMAND_CONTEXT
 from iluvatar_pxe.servers.http.faults import quiet_logger
-from iluvatar_pxe.servers.http.routes.api import BY, COMMAND_CONTEXT, LARGEST_BODY, json_faults, routes
+from iluvatar_pxe.servers.http.json_faults import json_faults
+from iluvatar_pxe.servers.http.late_routes import LateRoutes
 
 MOST_CONNECTIONS = 32
 _BACKLOG = 128
@@ -50,7 +53,7 @@ class ControlServer:
         self._problem = Problem(lambda text: _log.error("control.closed", problem=text))
         app = web.Application(middlewares=[json_faults, _admit], client_max_size=LARGEST_BODY)
         app[COMMAND_CONTEXT], app[_DIRECTORY] = context, directory_mark(state_directory)
-        app.add_routes(routes())
+        app.router.register_resource(LateRoutes(_routes))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -111,6 +114,16 @@ class _ControlConnection(asyncio.Protocol):
         connection = self._server()
         stream.set_protocol(connection)
         connection.connection_made(stream)
+
+
+async def _routes() -> Iterable[web.RouteDef]:
+    return await asyncio.to_thread(_load)
+
+
+def _load() -> Iterable[web.RouteDef]:
+    from iluvatar_pxe.servers.http.routes.api import routes  # noqa: PLC0415 - all commands, when the first one is given
+
+    return routes()
 
 
 @web.middleware

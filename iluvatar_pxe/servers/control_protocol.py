@@ -13,6 +13,8 @@ STATE = "X-State-Directory"
 """Header: the caller's state directory, URL-encoded; a daemon with another one refuses."""
 REQUEST_SECONDS = 60.0
 """How long one change may take, its request's arrival included: a backup to a slow card is the longest."""
+LARGEST_BODY = 64 << 10
+"""Octets of a request."""
 
 
 def directory_mark(directory: Path) -> str:

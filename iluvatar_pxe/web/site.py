@@ -28,10 +28,10 @@ from iluvatar_pxe.web.streams import Streams
 class WebSite:
     """The page and what belongs to it."""
 
-    def __init__(self, context: WebContext) -> None:
+    def __init__(self, context: WebContext, logins: Logins, first_run: FirstRun) -> None:
         settings = context.settings
-        self.first_run = FirstRun()
-        self.logins = Logins(settings.state_directory / "web")
+        self.first_run = first_run
+        self.logins = logins
         self._context = context
         self._access = Access(
             Tokens(settings.repositories), self.logins, time.monotonic, settings.http.tls_port

@@ -37,7 +37,7 @@ from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.servers.control import IDLE_SECONDS, MOST_CONNECTIONS, ControlServer
 from iluvatar_pxe.servers.control_protocol import CLAIM, caller
-from iluvatar_pxe.servers.http.routes import api
+from iluvatar_pxe.servers.http import json_faults
 
 ASK = """
 import http.client, os, socket, sys
@@ -140,7 +140,7 @@ async def test_every_expected_error_is_one_line_for_who_asks(error: IluvatarErro
     async def handler(_: web.Request) -> web.StreamResponse:
         raise error
 
-    answer = await api.json_faults(make_mocked_request("PUT", "/"), handler)
+    answer = await json_faults.json_faults(make_mocked_request("PUT", "/"), handler)
     assert isinstance(answer, web.Response)
     assert answer.text
     assert (answer.status, json.loads(answer.text)) == (status, {"error": str(error)})
@@ -286,7 +286,7 @@ async def retried(path: Path) -> tuple[int, Any]:
 
 
 async def test_a_request_that_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "REQUEST_SECONDS", 0.01)
+    monkeypatch.setattr(json_faults, "REQUEST_SECONDS", 0.01)
     path = tmp_path / "control.sock"
     async with control(path):
         with connected(path) as sock:

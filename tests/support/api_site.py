@@ -19,6 +19,8 @@ from iluvatar_pxe.provisioning.assigner import DatabaseAssigner
 from iluvatar_pxe.provisioning.enrolment import OwnWindow
 from iluvatar_pxe.settings.model import HttpSettings, Settings
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.login.first_run import FirstRun
+from iluvatar_pxe.web.login.logins import Logins
 from iluvatar_pxe.web.site import WebSite
 
 T = TypeVar("T")
@@ -42,7 +44,9 @@ class ApiSite(Web):
         )
         health = Health(parts={}, programs=dict)
         self.site = WebSite(
-            WebContext(settings=settings, commands=context, health=health, events=self.events)
+            WebContext(settings=settings, commands=context, health=health, events=self.events),
+            Logins(settings.state_directory / "web"),
+            FirstRun(),
         )
         self._make = partial(self._make, routes=self.site.routes())
         tokens = Tokens(settings.repositories)

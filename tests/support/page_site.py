@@ -29,6 +29,8 @@ from iluvatar_pxe.servers.http.connections import LIMITS
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.web.context import WebContext
+from iluvatar_pxe.web.login.first_run import FirstRun
+from iluvatar_pxe.web.login.logins import Logins
 from iluvatar_pxe.web.site import WebSite
 
 T = TypeVar("T")
@@ -59,7 +61,8 @@ class PageSite(InThread):
     async def _start(self) -> None:
         await self.inventory.open()
         app = web.Application()
-        self.site = WebSite(self.context)
+        logins = Logins(self.context.settings.state_directory / "web")
+        self.site = WebSite(self.context, logins, FirstRun())
         app.add_routes(self.site.routes())
         self._runner = one_line_runner(
             app,

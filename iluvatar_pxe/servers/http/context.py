@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from iluvatar_pxe.admin.command import CommandContext
 from iluvatar_pxe.admin.health import Health
 from iluvatar_pxe.assets.source import Source
 from iluvatar_pxe.catalogue.download import Digest
@@ -24,8 +25,11 @@ HEALTH = web.AppKey("health", Health)
 CERTIFICATES = web.AppKey("certificates", Certificates)
 SENDER = web.AppKey("sender", FileSender)
 PLAIN_PORT = web.AppKey("plain_port", int)
+COMMAND_CONTEXT = web.AppKey("command_context", CommandContext)
 OFFERED = web.AppKey[Callable[[Digest], Awaitable[Source | None]]]("offered")
 """Opens a downloaded file by its checksum, for other daemons."""
+BY = web.RequestKey("by", str)
+"""Who asks, for the record; set by whoever knows."""
 
 _MOST_ADDRESSES = 1024
 """Addresses that are remembered as they are written and as values."""

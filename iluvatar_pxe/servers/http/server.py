@@ -28,6 +28,7 @@ from iluvatar_pxe.servers.http.context import (
 )
 from iluvatar_pxe.servers.http.faults import one_line_runner, quiet_logger
 from iluvatar_pxe.servers.http.gate import Gate
+from iluvatar_pxe.servers.http.late_routes import LateRoutes, Load
 from iluvatar_pxe.servers.http.repeated import RepeatedScripts
 from iluvatar_pxe.servers.http.routes import (
     assets,
@@ -75,13 +76,14 @@ class HttpServer:
         *,
         offered: Callable[[Digest], Awaitable[Source | None]] = nothing_offered,
         routes: Iterable[web.RouteDef] = (),
+        late: Load | None = None,
         meter: ProtocolMeter | None = None,
         idle: float = IDLE_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
         """``offered`` opens a downloaded file by its checksum, for other daemons.
 
-        ``routes`` are those of parts that are not always there: the repositories, a webhook. ``meter`` counts requests.
+        ``routes`` are those of parts that are not always there: the repositories, a webhook; ``late`` loads more of them. ``meter`` counts requests.
         """
         self.certificates = certificates
         self._settings = settings
@@ -113,6 +115,8 @@ class HttpServer:
         for part in parts:
             app.add_routes(part.ROUTES)
         app.add_routes(routes)
+        if late:
+            app.router.register_resource(LateRoutes(late))
         self._runner = one_line_runner(
             app,
             limits,

@@ -13,8 +13,8 @@ from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.registry import COMMANDS
 from iluvatar_pxe.admin.requests.request import request_of
 from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, OperationError, UnknownMachineError
-from iluvatar_pxe.servers.control_protocol import REQUEST_SECONDS
-from iluvatar_pxe.servers.http.routes.api import LARGEST_BODY, encoded
+from iluvatar_pxe.servers.control_protocol import LARGEST_BODY, REQUEST_SECONDS
+from iluvatar_pxe.servers.http.routes.api import encoded
 from iluvatar_pxe.web.access import Access
 from iluvatar_pxe.web.api.served import fields_of_query, has_query
 from iluvatar_pxe.web.context import WebContext

@@ -2,50 +2,20 @@
 
 import asyncio
 import json
-from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from iluvatar_pxe.admin.acting import act
-from iluvatar_pxe.admin.command import Command, CommandContext
+from iluvatar_pxe.admin.command import Command
 from iluvatar_pxe.admin.registry import COMMANDS
 from iluvatar_pxe.admin.requests.request import CommandResult, request_of
-from iluvatar_pxe.errors import IluvatarError, InvalidDraftError, OperationError, UnknownMachineError
-from iluvatar_pxe.servers.control_protocol import REQUEST_SECONDS
-
-LARGEST_BODY = 64 << 10
-"""Octets."""
-
-COMMAND_CONTEXT = web.AppKey("command_context", CommandContext)
-BY = web.RequestKey("by", str)
-"""Who asks, for the record; set by whoever knows."""
+from iluvatar_pxe.servers.http.context import BY, COMMAND_CONTEXT
 
 
 def routes() -> list[web.RouteDef]:
     """Return a route for each of ``COMMANDS``."""
     return [web.route(kind.method, kind.route, _handler(kind)) for kind in COMMANDS]
-
-
-@web.middleware
-async def json_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every refusal with one line of JSON."""
-    try:
-        async with asyncio.timeout(REQUEST_SECONDS):
-            return await handler(request)
-    except web.HTTPException as error:
-        return _fault(error.status, error.text or error.reason)
-    except UnknownMachineError as error:
-        return _fault(HTTPStatus.NOT_FOUND, str(error))
-    except (OperationError, InvalidDraftError) as error:
-        return _fault(HTTPStatus.CONFLICT, str(error))
-    except IluvatarError as error:
-        return _fault(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    except TimeoutError:
-        return _fault(
-            HTTPStatus.GATEWAY_TIMEOUT, f"not done within {REQUEST_SECONDS:g} s; see the daemon's log"
-        )
 
 
 def _handler(kind: type[Command]) -> Any:
@@ -80,7 +50,3 @@ def _parsed(kind: type[Command], body: bytes, named: web.UrlMappingMatchInfo) ->
         return request_of(kind, {**document, **named})
     except ValueError as error:
         raise web.HTTPBadRequest(text=str(error)) from error
-
-
-def _fault(status: int, text: str) -> web.Response:
-    return web.json_response({"error": " ".join(text.split())}, status=status)

@@ -1,0 +1,37 @@
+"""What is loaded late is loaded once, when nothing else has the path, and is then as any other route."""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from iluvatar_pxe.servers.http.late_routes import LateRoutes
+
+
+async def test_it_is_loaded_once_and_when_nothing_else_has_the_path() -> None:
+    loads = 0
+
+    async def text(request: web.Request) -> web.Response:
+        return web.Response(text=request.match_info.get("name", "early"))
+
+    async def load() -> list[web.RouteDef]:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0)
+        return [web.get("/late/{name}", text), web.post("/", text)]
+
+    app = web.Application()
+    app.add_routes([web.get("/early", text)])
+    app.router.register_resource(LateRoutes(load))
+    async with TestClient(TestServer(app)) as client:
+        assert await (await client.get("/early")).text() == "early"
+        assert loads == 0
+        answers = await asyncio.gather(*(client.get(f"/late/{name}") for name in "abc"))
+        assert [await one.text() for one in answers] == ["a", "b", "c"]
+        refused = [await client.get("/"), await client.get("/none"), await client.post("/early")]
+        assert [(one.status, one.headers.get("Allow")) for one in refused] == [
+            (405, "POST"),
+            (404, None),
+            (405, "GET,HEAD"),
+        ]
+        assert loads == 1
