@@ -13,6 +13,7 @@ IluvatarError                 base; its text is one line that names the thing an
 ├── BundleError               a cluster's secrets are incomplete, damaged or do not match each other
 ├── ClockError                the clock cannot be right, so no certificate is signed
 ├── InventoryError            the database cannot be opened, read or written
+│   └── NoInventoryError      there is none yet: no daemon has run here
 ├── AssetError                a boot file that cannot be served
 │   ├── AssetNotReadyError    not now: asked again later, it may be served
 │   ├── FactoryError          Image Factory cannot be reached, or gives no usable answer
@@ -116,6 +117,10 @@ class ClockError(IluvatarError):
 
 class InventoryError(IluvatarError):
     """The inventory database cannot be opened, migrated, read or written."""
+
+
+class NoInventoryError(InventoryError):
+    """There is no inventory database yet: no daemon has run here."""
 
 
 class AssetError(IluvatarError):

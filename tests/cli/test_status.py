@@ -45,6 +45,17 @@ def test_what_needs_its_owner_is_named(host: Host) -> None:
     assert any(line.startswith(f"  {HELD}") and "it appears in two machines" in line for line in needs)
 
 
+def test_an_inventory_that_cannot_be_read_is_no_empty_one(host: Host) -> None:
+    host.database.write_bytes(b"no database" * 1000)
+    lines = host.run("status").lines
+    assert not any(line.startswith(("  machines ", "  enrolment ")) for line in lines)
+    assert any(re.match("  inventory .*it is damaged or not a database", line) for line in lines)
+    host.database.unlink()
+    lines = host.run("status").lines
+    assert "  machines    none yet; boot one from the network" in lines
+    assert not any(line.startswith("  inventory ") for line in lines)
+
+
 def test_a_running_daemon_is_told_apart(tmp_path: Path) -> None:
     with Daemon(tmp_path):
         lines = run_warm("status", "--config", str(tmp_path / "config.toml")).output.splitlines()

@@ -47,17 +47,10 @@ def _page(settings: Settings) -> Data:
 
 
 def _lines(page: Data, now: datetime, width: int | None) -> Iterator[str]:
-    yield from fields(
-        {
-            "daemon": "runs" if page["running"] else "does not run",
-            "fleet": page["fleet"],
-            "machines": _counts(page["machines"]),
-            "enrolment": f"open for {span(page['enrolment_seconds'])} more"
-            if page["enrolment_seconds"]
-            else "closed; to open it: iluvatar-pxe enrol open 30m",
-        },
-        width,
-    )
+    head = {"daemon": "runs" if page["running"] else "does not run", "fleet": page["fleet"]}
+    if page["running"] or "inventory" not in page["problems"]:
+        head |= {"machines": _counts(page["machines"]), "enrolment": _window(page["enrolment_seconds"])}
+    yield from fields(head, width)
     booting = {
         one["name"]
         or one["macs"][0]: f"{one['reached']}, {ago(datetime.fromisoformat(one['last_seen']), now)}"
@@ -79,6 +72,10 @@ def _missing(rows: list[Data]) -> dict[str, str]:
     return {
         "boot files": f"{change_words(rows[0])}{more}; to bring what is missing: iluvatar-pxe assets status"
     }
+
+
+def _window(seconds: int) -> str:
+    return f"open for {span(seconds)} more" if seconds else "closed; to open it: iluvatar-pxe enrol open 30m"
 
 
 def _counts(phases: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from iluvatar_pxe.boot.assign import Reservation
-from iluvatar_pxe.errors import InventoryError
+from iluvatar_pxe.errors import InventoryError, NoInventoryError
 from iluvatar_pxe.inventory.database import migrate
 from iluvatar_pxe.inventory.database.assign import read_retired
 from iluvatar_pxe.inventory.database.engine import file_url, make_reading_engine
@@ -21,7 +21,7 @@ from iluvatar_pxe.inventory.database.queries import Stored, read_stored
 def read_only(url: str) -> Stored:
     """Return the snapshot and the enrolment window as recorded; raises InventoryError, SettingsError.
 
-    A daemon's recording lags by a fraction of a second. Blocks.
+    Where there is none yet, that is NoInventoryError. A daemon's recording lags by a fraction of a second. Blocks.
     """
     with _reading(url) as (connection, path):
         return read_stored(connection, path)
@@ -52,7 +52,7 @@ def _reading(url: str) -> Iterator[tuple[Connection, Path]]:
         path.stat()
     except FileNotFoundError as error:
         text = f"{path}: no inventory yet; start the daemon, which creates it"
-        raise InventoryError(text) from error
+        raise NoInventoryError(text) from error
     except OSError as error:
         raise InventoryError(f"{path}: cannot be read: {error.strerror}; try it with sudo") from error
     engine = make_reading_engine(path)
