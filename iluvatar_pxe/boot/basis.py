@@ -5,9 +5,20 @@ from msgspec import Struct
 from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.fleet.models import Fleet
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Era, Machine
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.values import replace
+
+
+class State(Struct, frozen=True):
+    """What a decision goes by besides message and machine; ``era`` is that of the snapshot, see ``Snapshot.era``.
+
+    While all three are the same objects, whatever was decided would be decided again, but for a Raspberry Pi.
+    """
+
+    fleet: Fleet
+    context: Context
+    era: Era
 
 
 class Basis(Struct, frozen=True):

@@ -125,7 +125,7 @@ class Memory:
         if not is_within(FRESH, step.now, machine.last_seen):
             is_news = not is_within(SOON, step.now, machine.last_seen)
             machine = machine.seen_at(step.now)
-            self.snapshot = self.snapshot.with_machine(machine)
+            self.snapshot = self.snapshot.with_seen(machine)
             self._naming.heard(machine, listed.macs, self.snapshot)
             if is_news:
                 self._pending.add(machine)

@@ -165,6 +165,16 @@ NOT_LISTED = Listed()
 """No file lists the NIC."""
 
 
+class Era:
+    """Tells by its identity alone: snapshots are equal whose machines are."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Era)
+
+    def __hash__(self) -> int:
+        return 0
+
+
 class Snapshot(Struct, frozen=True):
     """All machines at one moment. A change makes a new one that shares nearly everything with the old."""
 
@@ -173,6 +183,8 @@ class Snapshot(Struct, frozen=True):
     """By MAC, the machine that it belongs to."""
     twins: "HashTrieMap[Hardware, frozenset[UUID]]" = field(default_factory=HashTrieMap)
     """Machines by hardware identity."""
+    era: Era = field(default_factory=Era)
+    """The very same object in snapshots that differ only in when machines were seen."""
 
     @classmethod
     def of(cls, machines: Iterable[Machine]) -> Self:
@@ -239,6 +251,10 @@ class Snapshot(Struct, frozen=True):
             twins = _joined(_left(twins, before, machine.id), now, machine.id)
         return type(self)(self.by_id.insert(machine.id, machine), owners, twins)
 
+    def with_seen(self, machine: Machine) -> Self:
+        """Return the snapshot with a machine of which nothing is new but when it was seen."""
+        return type(self)(self.by_id.insert(machine.id, machine), self.owners, self.twins, self.era)
+
     def without(self, machine_id: UUID) -> Self:
         """Return the snapshot without this machine."""
         old = self.by_id.get(machine_id)
@@ -248,7 +264,7 @@ class Snapshot(Struct, frozen=True):
         for mac in old.macs:
             owners = owners.discard(mac) if owners.get(mac) == machine_id else owners
         twins = _left(self.twins, hardware_of(old), machine_id)
-        return replace(self, by_id=self.by_id.remove(machine_id), owners=owners, twins=twins)
+        return type(self)(self.by_id.remove(machine_id), owners, twins)
 
 
 _Twins: TypeAlias = "HashTrieMap[Hardware, frozenset[UUID]]"

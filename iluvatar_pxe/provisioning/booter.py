@@ -180,9 +180,10 @@ class Booter(Struct, frozen=True, kw_only=True):
 
     def knows(self, mac: str) -> bool:
         """Say whether a MAC is that of a machine that has booted here before, or that the fleet lists."""
+        if self.applied.fleet.machine_with(mac):
+            return True
         machine = self.inventory.snapshot.machine(mac)
-        is_transient = machine is None or machine.transient
-        return not is_transient or self.applied.fleet.machine_with(mac) is not None
+        return machine is not None and not machine.transient
 
     def machine_at(self, address: IPv4Address) -> Machine | None:
         """Return the machine that has an address: by the neighbour table, else by what DHCP told."""

@@ -15,12 +15,13 @@ from iluvatar_pxe.events import EventKind, EventLog
 from iluvatar_pxe.fleet.lookup import layer_of, name_of, title_of
 from iluvatar_pxe.fleet.nics import listed_with, nic_warnings
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
-from iluvatar_pxe.machines.boots import QUESTIONS, REPORTED, Happening, Stage, begins_boot
+from iluvatar_pxe.machines.boots import DHCP, QUESTIONS, REPORTED, Happening, Stage, begins_boot
 from iluvatar_pxe.machines.model import Machine, sighting_of
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Phase
 from iluvatar_pxe.provisioning.applied import Applied
 from iluvatar_pxe.provisioning.boot_meter import BootMeter
+from iluvatar_pxe.provisioning.lately import Lately
 from iluvatar_pxe.ratelimit import RateLimiter, complain
 from iluvatar_pxe.values import replace
 
@@ -58,6 +59,7 @@ class Journal:
         self._meter = meter or BootMeter(time.monotonic, simulated=simulated)
         self._marks = {"simulated": True} if simulated else {}
         self._said: Recent[UUID, tuple[int, set[object]]] = Recent(MOST_MACHINES)
+        self._lately = Lately(inventory, applied)
         self._transients = RateLimiter(1.0, burst=MOST_TRANSIENTS)
         self._reports = RateLimiter(1.0, burst=MOST_REPORTS)
 
@@ -76,6 +78,8 @@ class Journal:
 
         ``heard``: that the machine asks is taken in already, so that only what is new is recorded.
         """
+        if machine := self._lately.find(decision, stage, detail):
+            return machine
         plan = decision.plan
         is_script = stage in {Stage.SCRIPT, Stage.CONFIRM}
         chain = plan.chain if is_script and isinstance(plan, RunScript | ServePiFiles) else ""
@@ -90,6 +94,8 @@ class Journal:
         )
         if isinstance(plan, Hold) and plan.needs_somebody and decision.case.is_of_fleet:
             self._publish_held(machine, plan.why)
+        if stage in DHCP:
+            self._lately.keep(decision, stage, detail, machine)
         return machine
 
     def fetched(

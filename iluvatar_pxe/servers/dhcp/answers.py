@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from iluvatar_pxe.boot.basis import Basis
+from msgspec import Struct
+
+from iluvatar_pxe.boot.basis import Basis, State
 from iluvatar_pxe.boot.case import Case
 from iluvatar_pxe.boot.decide import Decision
 from iluvatar_pxe.bounded import Recent
@@ -23,21 +25,32 @@ _BROADCAST = 0x80
 _Key = tuple[bytes, bytes, str, tuple[str, int], bool]
 
 
+class _Answer(Struct, frozen=True):
+    """What was answered, and by what it was decided. It holds while ``state`` is the same; None: that is to be found out."""
+
+    reply: Reply
+    basis: Basis
+    links: Links
+    state: State | None = None
+
+
 class Answers:
     """Remembers what was answered to each DISCOVER of machines that are known. Belongs to one event loop."""
 
     def __init__(
         self,
         decide: Callable[[Sighting], Decision],
-        basis: Callable[[Sighting], Basis],
+        basis: Callable[[Sighting, State], Basis],
+        state: Callable[[Sighting], State],
         permits: Callable[[str], bool],
     ) -> None:
-        """``decide`` goes by what ``basis`` returns; ``permits`` as in ``respond``, it may change at ``clear`` only."""
+        """``decide`` goes by what ``state`` and ``basis`` return; ``permits`` as in ``respond``, it may change at ``clear`` only."""
         self._decide = decide
+        self._state = state
         self._basis = basis
         self._permits = permits
         self._fleet: Fleet | None = None
-        self._known: Recent[_Key, tuple[Reply, Basis, Links]] = Recent(MOST_ANSWERS)
+        self._known: Recent[_Key, _Answer] = Recent(MOST_ANSWERS)
 
     def respond(self, data: bytes, arrival: Arrival, interface: str) -> Reply | Silence | Lease:
         """Return what ``proxy.respond`` does to a message that came in by an interface; raises WireError as that does."""
@@ -50,7 +63,8 @@ class Answers:
         if isinstance(result, Reply) and _may_be_kept(result.decision.case):
             case = result.decision.case  # what is looked up now may be of an earlier moment of this turn
             self._follow(case.fleet)
-            self._known.put(key, (result, Basis(case.machine, case.fleet, case.context), arrival.links))
+            basis = Basis(case.machine, case.fleet, case.context)
+            self._known.put(key, _Answer(result, basis, arrival.links))
         return result
 
     def clear(self) -> None:
@@ -71,14 +85,16 @@ class Answers:
         known = self._known.get(key)
         if known is None:
             return None
-        reply, before, told = known
-        basis = self._basis(reply.decision.case.sighting)
-        if told is not links or not basis.is_as(before):
+        sighting = known.reply.decision.case.sighting
+        state = self._state(sighting)
+        if known.links is links and known.state is state:
+            return known.reply
+        basis = self._basis(sighting, state)
+        if known.links is not links or not basis.is_as(known.basis):
             self._known.pop(key)
             return None
-        if basis.machine is not before.machine:
-            self._known.put(key, (reply, basis, told))  # the next time that is found out sooner
-        return reply
+        self._known.put(key, _Answer(known.reply, basis, links, state))
+        return known.reply
 
 
 def _may_be_kept(case: Case) -> bool:

@@ -29,7 +29,7 @@ class Lane:
 
     def makes_place(self, sender: bytes, now: float) -> bool:
         """Say whether one more message of a sender may wait, if need be in the place of one that is stale."""
-        if self.senders[sender] >= MOST_OF_ONE:
+        if self.senders.get(sender, 0) >= MOST_OF_ONE:
             return False
         if len(self.waiting) >= self.most and now - self.waiting[0][0] > STALE_SECONDS:
             self.take()

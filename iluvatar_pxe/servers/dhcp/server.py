@@ -10,8 +10,6 @@ from functools import partial
 import structlog
 from msgspec import Struct
 
-from iluvatar_pxe.boot.basis import Basis
-from iluvatar_pxe.boot.case import Context
 from iluvatar_pxe.errors import ServerError, WireError
 from iluvatar_pxe.host.dhcp_replies import DhcpReplies
 from iluvatar_pxe.host.interfaces import Interface
@@ -21,6 +19,7 @@ from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.provisioning.booter import Booter, Booters
+from iluvatar_pxe.provisioning.turn_state import TurnState
 from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.allowed import Allowed
@@ -79,12 +78,14 @@ class DhcpServer:
         self._intake = Intake(booters.real.knows)
         self._answers = Answers(
             lambda sighting: self._facing(sighting).decide(sighting),
-            self._basis,
+            lambda sighting, state: self._facing(sighting).basis(sighting.mac, state.context),
+            lambda sighting: self._states[sighting.simulated].now(),
             self._allowed.permits,
         )
         self._next_turn: asyncio.Handle | None = None
-        self._contexts: dict[bool, Context] = {}
-        """Of this turn, for simulated machines and for real ones."""
+        self._states = {
+            is_simulated: TurnState(booters.facing(simulated=is_simulated)) for is_simulated in (False, True)
+        }
         self._without_proof: dict[str, str] = {}
         """By interface, why frames cannot be heard there."""
 
@@ -177,7 +178,8 @@ class DhcpServer:
     def _take_turn(self) -> None:
         """Do a turn's work, then let the other servers have theirs."""
         loop = asyncio.get_running_loop()
-        self._contexts.clear()
+        for state in self._states.values():
+            state.next_turn()
         turn = deque(self._intake.turn())
         self._next_turn = loop.call_soon(self._take_turn) if self._intake else None
         try:
@@ -201,23 +203,17 @@ class DhcpServer:
             if self._observes:
                 self._record(booter, result, arrival, f"nothing; would be {result.boot_file}")
                 return
-            answer = partial(self._answer, booter, result, arrival, place.reply_socket, started)
             in_turn = result.one_at_a_time and booter is self._booters.real
             if in_turn or result.delay:
+                answer = partial(self._answer, booter, result, arrival, place.reply_socket, started)
                 self._pace.send(result, answer, in_turn=in_turn)
             else:
-                answer()
+                self._answer(booter, result, arrival, place.reply_socket, started)
         elif isinstance(result, Lease):
             self._facing(result.sighting).inventory.learn_address(result.sighting)
         elif result.sighting:
             self.meter.faults["no_answer"] += 1
             complain("dhcp.no_answer", mac=result.sighting.mac, why=result.why)
-
-    def _basis(self, sighting: Sighting) -> Basis:
-        booter, context = self._facing(sighting), self._contexts.get(sighting.simulated)
-        if context is None:
-            context = self._contexts[sighting.simulated] = booter.context()
-        return booter.basis(sighting.mac, context)
 
     def _facing(self, sighting: Sighting) -> Booter:
         return self._booters.facing(simulated=sighting.simulated)

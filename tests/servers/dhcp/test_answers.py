@@ -27,6 +27,7 @@ from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Role
 from iluvatar_pxe.provisioning.booter import Booter
+from iluvatar_pxe.provisioning.turn_state import TurnState
 from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.dhcp.answers import Answers
 from iluvatar_pxe.servers.dhcp.proxy import Arrival, Lease, Reply, Silence, respond
@@ -74,11 +75,13 @@ class Bench:
         self.inventory, self.store = inventory, store
         self.coming: dict[str, Progress] = {}
         self.booters = booters_of(FLEETS[0], inventory, store, lambda _: None, coming=lambda: self.coming)
+        self.states = {False: TurnState(self.booters.real), True: TurnState(self.booters.simulated)}
         self.allowed = True
         self.made = 0
         self.answers = Answers(
             self._decide,
-            lambda sighting: self._facing(sighting).basis(sighting.mac, self._facing(sighting).context()),
+            lambda sighting, state: self._facing(sighting).basis(sighting.mac, state.context),
+            lambda sighting: self.states[sighting.simulated].now(),
             lambda _: self.allowed,
         )
 
@@ -100,6 +103,8 @@ class Bench:
             server_port=67,
             client_port=68,
         )
+        for state in self.states.values():
+            state.next_turn()
         found = self.answers.respond(data, arrival, where)
         assert timeless(found) == timeless(respond(data, arrival, self._decided, lambda _: self.allowed))
         if isinstance(found, Reply):
@@ -226,13 +231,11 @@ def test_no_answer_names_an_address_that_the_interface_had(
 
 def test_an_answer_is_known_by_what_it_was_decided_by(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.apply(FLEETS[2])
-    data, context = encode(discover(7)), bench.booters.real.context()
+    data = encode(discover(7))
     bench.ask(data)
     bench.store.ready = READY - {"ipxe/snponly.efi"}
     with monkeypatch.context() as turn:  # which looked that up before it changed
-        turn.setattr(
-            bench.answers, "_basis", lambda sighting: bench.booters.real.basis(sighting.mac, context)
-        )
+        turn.setattr(bench.states[False], "next_turn", lambda: None)
         bench.ask(data)
     bench.store.ready = READY
     assert isinstance(bench.ask(data), Reply)
