@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 from iluvatar_pxe.admin.boots import boot_data, boots_of
 from iluvatar_pxe.admin.cluster_status import ShowAwaited
@@ -63,15 +64,21 @@ class ListMachines(requests.ListMachines, Command):
 
 def page_of(entries: Sequence[Entry], wanted: requests.ListMachines, now: datetime) -> CommandResult:
     """Return a page of rows; the first one has ``widths``, those of all rows ``now``, and ``passing``."""
-    shown = entries if wanted.every else [one for one in entries if not passes_by(one.machine)]
-    begin = bisect_right(shown, wanted.cursor, key=lambda one: one.position)
-    page = shown[begin : begin + wanted.limit]
-    rest = begin + wanted.limit < len(shown)
-    answer = {"rows": [row_of(one) for one in page], "next": page[-1].position if rest else None}
+    begin = bisect_right(entries, wanted.cursor, key=lambda one: one.position)
+    later = islice(entries, begin, None)
+    page = list(
+        islice((one for one in later if wanted.every or not passes_by(one.machine)), wanted.limit + 1)
+    )
+    shown = page[: wanted.limit]
+    answer = {
+        "rows": [row_of(one) for one in shown],
+        "next": shown[-1].position if len(shown) < len(page) else None,
+    }
     if wanted.cursor:
         return answer
-    widths = widths_of(map(row_of, shown), now)
-    return answer | {"widths": widths, "passing": len(entries) - len(shown), "now": utc(now)}
+    listed = entries if wanted.every else [one for one in entries if not passes_by(one.machine)]
+    widths = widths_of(map(row_of, listed), now)
+    return answer | {"widths": widths, "passing": len(entries) - len(listed), "now": utc(now)}
 
 
 class ShowMachine(requests.ShowMachine, Command):

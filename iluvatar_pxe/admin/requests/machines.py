@@ -74,7 +74,7 @@ class ListMachines(Request):
 
     method = "GET"
     route = "/api/v1/machine-rows"
-    limit: Annotated[int, Field(ge=1, le=MOST_MACHINES)] = 250
+    limit: Annotated[int, Field(ge=1, le=MOST_MACHINES)] = MOST_MACHINES
     cursor: Annotated[str, Field(max_length=200)] = ""
     """``next`` of the page before."""
     every: bool = False

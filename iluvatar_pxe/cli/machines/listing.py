@@ -6,7 +6,7 @@ from itertools import chain
 
 from iluvatar_pxe.admin.data import Data, in_order
 from iluvatar_pxe.admin.row_texts import MAC, texts_of, widths_of
-from iluvatar_pxe.cli.tables import Cell, fitted, laid_out, plain
+from iluvatar_pxe.cli.tables import Cell, fitted, laid_out, one_line_each, plain
 
 _COLUMNS = (
     ("name",),
@@ -79,8 +79,11 @@ def _table(first: Data, pages: Iterator[Data], width: int | None) -> Iterator[st
 def _rows(
     page: Data, now: datetime, groups: Sequence[Cell], widths: Sequence[int], width: int | None
 ) -> Iterator[str]:
+    if width is None:
+        texts = (texts_of(row, now) for row in page["rows"])
+        return one_line_each(([one[heading] for (heading,) in groups] for one in texts), widths)
     cells = (_cells(row, now, groups) for row in page["rows"])
-    yield from laid_out(cells, widths, is_folded=width is not None)
+    return laid_out(cells, widths, is_folded=True)
 
 
 def _cells(row: Data, now: datetime, groups: Sequence[Cell]) -> list[list[str]]:
