@@ -15,8 +15,7 @@ from iluvatar_pxe.cli import remote
 from iluvatar_pxe.cli.quickly import quickly
 from iluvatar_pxe.errors import ControlError, OperationError, ServerError, UntoldError, UsageError
 from iluvatar_pxe.host.lock import lock_directory
-from iluvatar_pxe.machines.fingerprint import plain_text
-from iluvatar_pxe.printable import printable
+from iluvatar_pxe.printable import plain_text, printable
 from iluvatar_pxe.servers.control_protocol import CLAIM, REQUEST_SECONDS, STATE, directory_mark
 from iluvatar_pxe.settings.model import Settings
 

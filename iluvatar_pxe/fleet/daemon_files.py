@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, StrictInt
 
 from iluvatar_pxe.declared.base import Model
 from iluvatar_pxe.declared.shapes import Shape
-from iluvatar_pxe.fleet.fields.values import Address, HostName, LayerName
+from iluvatar_pxe.fleet.fields.layer_names import LayerName
+from iluvatar_pxe.fleet.fields.values import Address, HostName
 from iluvatar_pxe.fleet.k3s import K3sVersion
 
 LONGEST_WINDOW = 7 * 24 * 3600

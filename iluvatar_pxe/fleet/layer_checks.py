@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from iluvatar_pxe.fleet.fields.layer_names import LayerName
 from iluvatar_pxe.fleet.fields.names import overlap
-from iluvatar_pxe.fleet.fields.values import LayerName, NamePattern, RoleOrAuto
+from iluvatar_pxe.fleet.fields.values import NamePattern, RoleOrAuto
 from iluvatar_pxe.fleet.layer_files import Kinds, default_layer, or_another, pattern_of
 from iluvatar_pxe.fleet.models import MachineFile, Rule
 from iluvatar_pxe.fleet.source import Source, layer_file

@@ -18,6 +18,7 @@ from iluvatar_pxe.fleet.daemon_files import ClusterFile, EnrolmentFile, Recipien
 from iluvatar_pxe.fleet.disk_selector import MachineDisk
 from iluvatar_pxe.fleet.dns import DnsRecords, Domain, PrivateDomain, RecordName
 from iluvatar_pxe.fleet.fields.globs import ArchGlobs, FirmwareGlobs, Globs, MacGlobs, Subnets
+from iluvatar_pxe.fleet.fields.layer_names import LayerName
 from iluvatar_pxe.fleet.fields.pool import Pool
 from iluvatar_pxe.fleet.fields.values import (
     Address,
@@ -26,7 +27,6 @@ from iluvatar_pxe.fleet.fields.values import (
     HostName,
     ImageName,
     KernelArgument,
-    LayerName,
     Mac,
     MachineUuid,
     RoleOrAuto,

@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from msgspec import Struct
 
-from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.printable import plain_text
 from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, BOOTREPLY, DhcpMessage, MessageType, Option
 from iluvatar_pxe.wire.pxe import HTTP_CLIENT, PXE_CLIENT

@@ -9,6 +9,7 @@ from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.quirks import boot_vendor_class, quirks_of
 from iluvatar_pxe.machines.raspberry_pi import MAKER, RaspberryPi, raspberry_pi
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.printable import plain_text
 from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import ANY, DhcpMessage, Option
 from iluvatar_pxe.wire.mac import parse_mac
@@ -25,11 +26,7 @@ from iluvatar_pxe.wire.pxe import (
     user_classes,
 )
 
-MAX_TEXT = 64
-"""Longest text kept of what a machine reports."""
-
 _FEW_DIGITS = re.compile(r"[0-9]{1,6}")
-_NOT_PLAIN = re.compile(r"[^\x20-\x7e]+")
 _FIRMWARE = {
     (Platform.BIOS, False): Firmware.BIOS_PXE,
     (Platform.UEFI, False): Firmware.UEFI_PXE,
@@ -91,11 +88,6 @@ def from_ipxe(
         choice=query.get("choice", ""),
         neighbour=neighbour,
     )
-
-
-def plain_text(text: str) -> str:
-    """Return printable ASCII of at most ``MAX_TEXT`` characters; anything else becomes ``?``."""
-    return _NOT_PLAIN.sub("?", text[: MAX_TEXT * 4]).strip()[:MAX_TEXT].rstrip()
 
 
 def _firmware(message: DhcpMessage, arch: ClientArch | None) -> Firmware:

@@ -5,7 +5,7 @@ import pwd
 from pathlib import Path
 from urllib.parse import quote
 
-from iluvatar_pxe.machines.fingerprint import plain_text
+from iluvatar_pxe.printable import plain_text
 
 CLAIM = "X-Sudo-User"
 """Header: the person that the caller claims to be, beside the user that the kernel verified."""

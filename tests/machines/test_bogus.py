@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.hardware import BOGUS_SERIALS, BOGUS_UUIDS, Bogus, is_bogus_serial, is_bogus_uuid
+from iluvatar_pxe.printable import plain_text
 
 
 @pytest.mark.parametrize("row", BOGUS_UUIDS, ids=lambda row: row.value)

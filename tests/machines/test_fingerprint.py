@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import WireError
-from iluvatar_pxe.machines.fingerprint import MAX_TEXT, from_ipxe, plain_text
+from iluvatar_pxe.machines.fingerprint import from_ipxe
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.printable import MAX_TEXT, plain_text
 from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch, Platform
 

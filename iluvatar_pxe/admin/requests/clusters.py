@@ -7,7 +7,7 @@ from pydantic import Field
 
 from iluvatar_pxe.admin.requests.machines import HostName, Mac
 from iluvatar_pxe.admin.requests.request import Request
-from iluvatar_pxe.fleet.fields.values import LayerName
+from iluvatar_pxe.fleet.fields.layer_names import LayerName
 
 LONGEST_TTL = 365 * 24 * 3600
 """Seconds; talosctl's own files are valid for as long."""

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from iluvatar_pxe.admin.requests.request import Request
+from iluvatar_pxe.fleet.fields.layer_names import LayerName
 from iluvatar_pxe.fleet.fields.names import is_host_name
-from iluvatar_pxe.fleet.fields.values import LayerName
-from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.states import Intent, Phase, Role
+from iluvatar_pxe.printable import plain_text
 from iluvatar_pxe.wire.mac import parse_mac
 from iluvatar_pxe.wire.pxe import CpuArch
 

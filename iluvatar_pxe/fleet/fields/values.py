@@ -13,10 +13,8 @@ from iluvatar_pxe.declared.shapes import Shape, hint
 from iluvatar_pxe.fleet.fields.names import (
     HOST_NAME,
     MOST,
-    MOST_OF_LAYER,
     PATTERN,
     is_host_name,
-    is_layer_name,
     is_pattern,
 )
 from iluvatar_pxe.machines.hardware import is_bogus_serial, is_bogus_uuid
@@ -38,7 +36,6 @@ _OURS = re.compile(
 _MAC = r"\s*[:.-]*[0-9A-Fa-f][:.-]*[02468ACEace][:.-]*(?:[0-9A-Fa-f][:.-]*){10}\s*"
 """Twelve digits, of which the second is even: an odd one makes a group's address."""
 _NO_HOST_NAME = "is not a host name; use a-z, 0-9 and '-'"
-_NO_LAYER_NAME = f"is not a layer name; use a-z, 0-9 and '-', at most {MOST_OF_LAYER} characters"
 _NO_NAME_PATTERN = "write a host name with one run of # for its number, such as arda-##"
 _NO_ADDRESS = "write an IPv4 address such as 192.168.1.20"
 
@@ -78,12 +75,6 @@ def _telling_uuid(value: UUID) -> UUID:
 def _host_name(value: str) -> str:
     if not is_host_name(value):
         raise ValueError(_NO_HOST_NAME)
-    return value
-
-
-def _layer_name(value: str) -> str:
-    if not is_layer_name(value):
-        raise ValueError(_NO_LAYER_NAME)
     return value
 
 
@@ -146,9 +137,6 @@ FleetPath = Annotated[
     ),
 ]
 HostName = Annotated[str, AfterValidator(_host_name), hint(HOST_NAME.pattern, _NO_HOST_NAME)]
-LayerName = Annotated[
-    str, AfterValidator(_layer_name), hint(HOST_NAME.pattern, _NO_LAYER_NAME, maxLength=MOST_OF_LAYER)
-]
 NamePattern = Annotated[
     str, AfterValidator(_name_pattern), hint(PATTERN.pattern, _NO_NAME_PATTERN, maxLength=MOST)
 ]

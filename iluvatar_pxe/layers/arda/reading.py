@@ -10,8 +10,8 @@ from iluvatar_pxe.errors import TalosAnswerError, TalosNotReadyError
 from iluvatar_pxe.layers.arda.api import model
 from iluvatar_pxe.layers.arda.api.resources import DISCOVERED_VOLUMES, DISKS, LINKS, SYSTEM_INFORMATION
 from iluvatar_pxe.layers.arda.disks import may_be_used
-from iluvatar_pxe.machines.fingerprint import plain_text
 from iluvatar_pxe.machines.inspection import Content, Disk, Nic
+from iluvatar_pxe.printable import plain_text
 
 if TYPE_CHECKING:
     from iluvatar_pxe.layers.arda.api.client import TalosApi
