@@ -28,6 +28,11 @@ def nics_of(machine: Machine, fleet: Fleet) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*sure, *(listed.file.match.macs if listed else ()))))
 
 
+def has_nic(machine: Machine, mac: str | None, fleet: Fleet) -> bool:
+    """Say whether a NIC is a machine's without a question, see ``nics_of``."""
+    return (mac in machine.macs and mac not in machine.unsure) or mac in nics_of(machine, fleet)
+
+
 def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     """Return the machine that has a NIC, seen or listed with one that was seen; None where there is none."""
     listed = fleet.machine_with(mac)
@@ -37,7 +42,7 @@ def machine_with(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
 def owner_by(mac: str, snapshot: Snapshot, fleet: Fleet) -> Machine | None:
     """Return the machine that has a NIC without a question; None where there is none."""
     machine = machine_with(mac, snapshot, fleet)
-    return machine if machine and mac in nics_of(machine, fleet) else None
+    return machine if machine and has_nic(machine, mac, fleet) else None
 
 
 def owner_of(mac: str, snapshot: Snapshot, fleet: Fleet) -> str:

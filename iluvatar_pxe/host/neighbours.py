@@ -35,11 +35,13 @@ class Neighbours:
         self._served: Sequence[Interface] = ()
         self._socket: socket.socket | None = None
         self._nearest_first = lru_cache(_MOST_ADDRESSES)(self._sort)
+        self._is_elsewhere = lru_cache(_MOST_ADDRESSES)(self._is_in_none)
 
     def serve(self, interfaces: Sequence[Interface]) -> None:
         """Count only what is heard on these interfaces, from now on."""
         self._served = interfaces
         self._nearest_first.cache_clear()
+        self._is_elsewhere.cache_clear()
 
     def mac_of(self, address: IPv4Address) -> str | None:
         """Return the MAC of the NIC that has ``address`` on a served segment, or None where the kernel has none.
@@ -62,13 +64,16 @@ class Neighbours:
 
     def is_routed(self, address: IPv4Address) -> bool:
         """Say whether an address is in none of the served networks, so that packets from it came through a router."""
-        return not self.is_own(address) and not any(address in one.network for one in self._served)
+        return self._is_elsewhere(address)
 
     def close(self) -> None:
         """Close the socket; the next question opens another."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def _is_in_none(self, address: IPv4Address) -> bool:
+        return not self.is_own(address) and not any(address in one.network for one in self._served)
 
     def _sort(self, address: IPv4Address) -> Sequence[Interface]:
         """Return the interfaces that may know another machine's address, that in whose network it lies first."""

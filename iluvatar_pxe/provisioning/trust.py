@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from iluvatar_pxe.fleet.nics import nics_of, not_its_nic
+from iluvatar_pxe.fleet.nics import has_nic, nics_of, not_its_nic
 from iluvatar_pxe.inventory.protocol import InventoryProtocol
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
@@ -85,7 +85,8 @@ class NeighbourTrust:
     def of(self, sighting: Sighting, machine: Machine | None) -> Trust:
         """Compare the neighbour's MAC with the machine's, and ask when it was heard by DHCP."""
         neighbour = sighting.neighbour
-        if neighbour not in self._nics(machine, sighting.mac):
+        fleet = self._applied.fleet
+        if not (has_nic(machine, neighbour, fleet) if machine else neighbour == sighting.mac):
             return Trust(itself=False, doubt=self._whose(sighting.address, neighbour, machine, sighting.mac))
         if machine is None or not self._inventory.asked_within(machine.id, DHCP_WITHIN):
             return Trust(itself=True, doubt="no DHCP boot request from it within 15 minutes")
@@ -105,7 +106,7 @@ class NeighbourTrust:
         mac = self._mac_of(address)
         if mac is None:  # the kernel may not have had to ask yet who has that address
             return self._inventory.machine_at(address) == machine
-        return mac in self._nics(machine)
+        return has_nic(machine, mac, self._applied.fleet)
 
     def doubt_of_holder(self, machine: Machine, client: IPv4Address) -> str:
         """Compare the neighbour's MAC with all that the machine has or lists: Talos may come up by another NIC.
@@ -113,13 +114,10 @@ class NeighbourTrust:
         The machine may be this very host.
         """
         neighbour = self._mac_of(client)
-        nics = (*self._nics(machine), *machine.claimed)
+        nics = (*nics_of(machine, self._applied.fleet), *machine.claimed)
         if neighbour in nics or set(self._macs_here(client)).intersection(nics):
             return ""
         return self._whose(client, neighbour, machine)
-
-    def _nics(self, machine: Machine | None, mac: str = "") -> tuple[str, ...]:
-        return nics_of(machine, self._applied.fleet) if machine else (mac,)
 
     def _whose(
         self, address: IPv4Address | None, neighbour: str | None, machine: Machine | None, mac: str = ""

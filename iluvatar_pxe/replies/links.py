@@ -1,9 +1,12 @@
 """URLs of this server, as written into replies."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from msgspec import Struct
 
+_MOST_BASES = 64
+"""Addresses of this host of which the URL is remembered: to write one takes as long as to make a ticket."""
 ABSENT_FILE = "boot-local-disk"
 """A file that does not exist here: firmware that gets its name fails at once and boots its disk."""
 
@@ -17,7 +20,7 @@ class Links(Struct, frozen=True):
     @property
     def base(self) -> str:
         """URL without a trailing slash, with an IP literal: firmware may have no DNS."""
-        return f"http://{self.address}:{self.http_port}"
+        return _base(self.address, self.http_port)
 
     @property
     def first_script(self) -> str:
@@ -43,3 +46,8 @@ class Links(Struct, frozen=True):
     def seed(self, ticket: str) -> str:
         """URL below which a Raspberry Pi's documents of cloud-init are, without a trailing slash."""
         return f"{self.base}/cloud-init/{ticket}"
+
+
+@lru_cache(_MOST_BASES)
+def _base(address: IPv4Address, port: int) -> str:
+    return f"http://{address}:{port}"

@@ -6,15 +6,14 @@ aiohttp's way from octets to octets, with its parser, its objects and its tasks,
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv4Address
 from typing import Any
 
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 from iluvatar_pxe.servers.library_internals import count_answer, is_ready
 from iluvatar_pxe.wire.http_head import LONGEST_HEAD, Head, read_head
 
-QuickAnswer = Callable[[Head, str, IPv4Address], bytes | None]
-"""Returns the answer, octet for octet aiohttp's, to a request that comes from an address, as text, to one of this host.
+QuickAnswer = Callable[[Head, str, str], bytes | None]
+"""Returns the answer, octet for octet aiohttp's, to a request that comes from an address to one of this host, both as text.
 
 Returns None where aiohttp is to answer, and then has done nothing that is not done again.
 """
@@ -22,7 +21,7 @@ _MOST_HEADS = 1024
 _read_once = lru_cache(_MOST_HEADS)(read_head)
 
 
-def none_at_hand(_head: Head, _client: str, _here: IPv4Address) -> None:
+def none_at_hand(_head: Head, _client: str, _here: str) -> None:
     """Have no answer."""
 
 
@@ -39,7 +38,7 @@ class QuickConnection(GuardedConnection):
         """Serve the connection."""
         super().connection_made(transport)
         self._is_plain = transport.get_extra_info("sslcontext") is None
-        self._here = IPv4Address(transport.get_extra_info("sockname")[0])
+        self._here: str = transport.get_extra_info("sockname")[0]
         self._address: str = transport.get_extra_info("peername")[0]
 
     def data_received(self, data: bytes) -> None:

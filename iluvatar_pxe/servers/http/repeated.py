@@ -6,7 +6,6 @@ They are for plain requests only (``wire/http_head``), and for those that are no
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from ipaddress import IPv4Address
 
 from aiohttp.http import SERVER_SOFTWARE
 
@@ -18,6 +17,7 @@ from iluvatar_pxe.replies.links import Links
 from iluvatar_pxe.servers.http.context import Asker, address_of, is_simulated
 from iluvatar_pxe.servers.http.gate import Gate
 from iluvatar_pxe.servers.http.routes.scripts import first_script, repeated_script
+from iluvatar_pxe.servers.http.standing import Question, Standing, Standings
 from iluvatar_pxe.wire.http_head import Head
 
 _OWN, _FIRST = "/ipxe", "/boot.ipxe"
@@ -25,35 +25,27 @@ _BEFORE = b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Type: text/pla
 
 
 class RepeatedScripts:
-    """Makes these answers; ``port`` is the plain one."""
+    """Makes these answers for real machines; ``port`` is the plain one."""
 
     def __init__(
         self, booters: Booters, countdowns: Countdowns, gate: Gate, meter: ProtocolMeter, port: int
     ) -> None:
-        self._booters = booters
+        self._booter = booters.real
+        self._standings = Standings(booters.real)
         self._countdowns = countdowns
         self._gate = gate
         self._meter = meter
         self._port = port
 
-    def answer(self, head: Head, client: str, here: IPv4Address) -> bytes | None:
+    def answer(self, head: Head, client: str, here: str) -> bytes | None:
         """Answer a request, see ``QuickAnswer``."""
         started = time.perf_counter()
-        path, mark, query = head.target.partition("?")
-        is_own = bool(mark) and path == _OWN
-        is_script = is_own or head.target == _FIRST
+        is_script = head.target == _FIRST or head.target.startswith(f"{_OWN}?")
         if not is_script or self._gate.refusal(client, head.host, secure=False):
             return None
-        asker = Asker(
-            address_of(client),
-            head.agent,
-            Links(here, self._port),
-            self._booters.facing(simulated=is_simulated(head.agent)),
-            self._countdowns,
-        )
-        text = (
-            repeated_script(asker, path, query) if is_own else first_script(asker, path, Stage.FIRST_SCRIPT)
-        )
+        question = head, client, here
+        standing = self._standings.find(question)
+        text = self._again(standing) if standing else self._anew(question)
         if text is None:
             return None
         body = text.encode()
@@ -61,6 +53,33 @@ class RepeatedScripts:
         self._meter.seconds.observe(time.perf_counter() - started)
         self._meter.sent += len(body)
         return b"%b%d%b%b" % (_BEFORE, len(body), _after(int(time.time())), body)
+
+    def _again(self, standing: Standing) -> str:
+        asker, made = standing.asker, standing.made
+        if isinstance(made, str):
+            return made
+        return asker.booter.handout.script(made.decision, asker.links, asker.client, doubt="")
+
+    def _anew(self, question: Question) -> str | None:
+        """Do as is done for aiohttp; None where that is to refuse, to wait, or to decide."""
+        head, client, here = question
+        if is_simulated(head.agent):
+            return None
+        links = Links(address_of(here), self._port)
+        asker = Asker(address_of(client), head.agent, links, self._booter, self._countdowns)
+        path, _, query = head.target.partition("?")
+        if path == _FIRST:
+            text, machine = first_script(asker, path, Stage.FIRST_SCRIPT)
+            if machine:
+                self._standings.keep(question, asker, machine, text)
+            return text
+        repeated = repeated_script(asker, path, query)
+        if repeated is None:
+            return None
+        text, settled = repeated
+        if machine := settled.decision.case.machine:
+            self._standings.keep(question, asker, machine, settled)
+        return text
 
 
 @lru_cache(1)

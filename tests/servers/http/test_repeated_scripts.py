@@ -5,11 +5,14 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
+from support.waiting import wait_until
 from support.web import CLIENT, Web, response_of, web
 
 from iluvatar_pxe.fleet.models import Fleet
@@ -160,6 +163,35 @@ def test_no_ticket_is_remembered_with_the_script(served: Web) -> None:
     assert remembered
     assert len(remembered.pieces) == 2
     assert ticket not in repr(remembered)
+    standing = standings_of(served)._known.values()
+    assert standing
+    assert ticket not in repr(list(standing))
+
+
+def test_that_it_was_seen_is_recorded_again_though_its_script_stands(served: Web) -> None:
+    first = seen(served)
+    with served.connect() as sock:
+        wait_until(lambda: asked_again(sock, ASKED) and seen(served) > first, "a later time")
+
+
+def test_nothing_stands_under_another_fleet(served: Web) -> None:
+    before = script(served)
+    served.booter.applied.fleet = fleet_of(talos("one", MAC), talos("two", OTHER))
+    assert script(served) == before
+    assert [one.made.decision.case.fleet for one in standings_of(served)._known.values()] == [
+        served.booter.applied.fleet
+    ]
+
+
+def seen(served: Web) -> datetime:
+    machine = served.inventory.snapshot.machine(MAC)
+    assert machine
+    return machine.last_seen
+
+
+def standings_of(served: Web) -> Any:
+    runner: Any = served.server._runner
+    return runner._connect.keywords["quick"].__self__._standings
 
 
 def test_a_stranger_who_asks_the_same_gets_no_ticket_and_nothing_of_it_stays(served: Web) -> None:

@@ -3,6 +3,7 @@
 import time
 from functools import lru_cache
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from msgspec import Struct
@@ -13,6 +14,7 @@ from iluvatar_pxe.boot.programs import PROGRAM_FOLDER
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.fingerprint import from_ipxe
+from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.trust import Trust
@@ -70,7 +72,14 @@ async def own_script(request: web.Request) -> web.Response:
     return answer(visit, trust, decision, Stage.SCRIPT, heard=True)
 
 
-def repeated_script(asker: Asker, path: str, query: str) -> str | None:
+class Settled(NamedTuple):
+    """What a machine said, and what was decided of it."""
+
+    sighting: Sighting
+    decision: Decision
+
+
+def repeated_script(asker: Asker, path: str, query: str) -> tuple[str, Settled] | None:
     """Return the script of the machine that a query names, if it was decided before, and is beyond doubt; else None."""
     if asker.agent.startswith(_BROWSER):
         return None
@@ -80,7 +89,10 @@ def repeated_script(asker: Asker, path: str, query: str) -> str | None:
         return None
     trust = visit.booter.hear(visit.sighting)
     decision = None if trust.doubt else visit.booter.settled(visit.sighting)
-    return _text(visit, trust, decision, Stage.SCRIPT, heard=True) if decision else None
+    if decision is None:
+        return None
+    text = _text(visit, trust, decision, Stage.SCRIPT, heard=True)
+    return text, Settled(visit.sighting, decision)
 
 
 def visit_of(request: web.Request) -> Visit:
@@ -150,16 +162,21 @@ def _what(plan: Shown) -> str:
 
 def _first_script(request: web.Request, stage: Stage) -> web.Response:
     is_fetched = request.method == hdrs.METH_GET
-    return script(first_script(asker_of(request), request.path, stage, is_fetched=is_fetched))
+    return script(first_script(asker_of(request), request.path, stage, is_fetched=is_fetched)[0])
 
 
-def first_script(asker: Asker, path: str, stage: Stage, *, is_fetched: bool = True) -> str:
-    """Return the first script, which brings up the network where it is fetched as an NBP, and record it if it ``is_fetched``."""
+def first_script(
+    asker: Asker, path: str, stage: Stage, *, is_fetched: bool = True
+) -> tuple[str, Machine | None]:
+    """Return the first script, which brings up the network where it is fetched as an NBP, and whose it is as now known.
+
+    It is recorded if it ``is_fetched``.
+    """
     started, booter = time.perf_counter(), asker.booter
     text = booter.handout.scripts.first_script(asker.links, network=stage is Stage.NBP)
     machine = booter.machine_at(asker.client)
     if machine and is_fetched:
         milliseconds = (time.perf_counter() - started) * 1000
         name = path.rpartition("/")[2]
-        booter.journal.fetched(machine, stage, name, size=len(text), milliseconds=milliseconds)
-    return text
+        machine = booter.journal.fetched(machine, stage, name, size=len(text), milliseconds=milliseconds)
+    return text, machine
