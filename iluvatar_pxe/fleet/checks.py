@@ -1,9 +1,9 @@
 """Conflicts between fleet files that are valid on their own."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -14,7 +14,7 @@ from iluvatar_pxe.fleet.dns_checks import check_dns
 from iluvatar_pxe.fleet.fields.values import Address, FleetPath
 from iluvatar_pxe.fleet.k3s_checks import check_k3s
 from iluvatar_pxe.fleet.layer_checks import check_names, check_place
-from iluvatar_pxe.fleet.layer_files import kinds_of
+from iluvatar_pxe.fleet.layer_files import Kinds, kinds_of
 from iluvatar_pxe.fleet.models import Fleet, ListedMachine, Match, Rule, Traits
 from iluvatar_pxe.fleet.notification_checks import check_notifications
 from iluvatar_pxe.fleet.power_checks import check_power
@@ -50,16 +50,60 @@ def check_fleet(fleet: Fleet, source: Source) -> None:
     check_power(source)
     _check_rules(source)
     kinds = kinds_of(source)
-    for path, location in _boots(source):
-        check_place(path, location, source, kinds)
-        _check_menu(path, location, source)
+    for index in range(_count(source, "rules")):
+        _check_boot(FLEET_FILE, ("rules", index), source, kinds)
     for path, location in _files(source):
         _check_file(path, location, source)
     for path, location in _patches(source):
         _check_patches(path, location, source)
-    for machine in fleet.listed:
+    _check_machines(fleet, source, kinds)
+
+
+class _Judged(NamedTuple):
+    """The machines' files, by their paths, in which nothing was wrong beside these ``others``."""
+
+    others: Mapping[str, str]
+    machines: Mapping[str, str]
+
+
+_judged = _Judged({}, {})
+"""Of the last fleet: what is said of a file by itself does not change until it, or one of ``others``, does."""
+
+
+def _check_machines(fleet: Fleet, source: Source, kinds: Kinds) -> None:
+    """Check each machine's file beside the files that are no machine's, which are all that these checks look at."""
+    global _judged  # noqa: PLW0603 - as read_text remembers what it has read
+    others, before = source.others, _judged
+    known = before.machines if before.others == others else {}
+    listed = {f"machines/{one.name}.yaml": one for one in fleet.listed}
+    right: dict[str, str] = {}
+    for path in source.machines:
+        text, faults = source.files[path], len(source.findings)
+        if known.get(path) != text:
+            _check_machine(path, listed.get(path), fleet, source, kinds)
+        if len(source.findings) == faults:
+            right[path] = text
+    _judged = _Judged(others, right)
+
+
+def _check_machine(
+    path: str, machine: ListedMachine | None, fleet: Fleet, source: Source, kinds: Kinds
+) -> None:
+    _check_boot(path, (), source, kinds)
+    if source.says(path, "patches"):
+        _check_patches(path, ("patches",), source)
+    if machine:
         _check_configured(machine, fleet, source)
         _check_name(machine, source)
+
+
+def _check_boot(path: str, location: Location, source: Source, kinds: Kinds) -> None:
+    """Check a place that says how machines boot."""
+    check_place(path, location, source, kinds)
+    _check_menu(path, location, source)
+    for key in ("config", "script"):
+        if location or source.says(path, key):
+            _check_file(path, (*location, key), source)
 
 
 def _count(source: Source, *location: str) -> int:
@@ -68,20 +112,8 @@ def _count(source: Source, *location: str) -> int:
     return len(items or ())
 
 
-def _boots(source: Source) -> Iterator[tuple[str, Location]]:
-    """Every place that says how machines boot."""
-    for index in range(_count(source, "rules")):
-        yield FLEET_FILE, ("rules", index)
-    for path in source.machines:
-        yield path, ()
-
-
 def _files(source: Source) -> Iterator[tuple[str, Location]]:
-    """Every place that may name a file."""
-    for path, location in _boots(source):
-        for key in ("config", "script"):
-            if location or source.says(path, key):
-                yield path, (*location, key)
+    """Every place that may name a file, but for what says how machines boot."""
     for index in range(_count(source, "menu", "entries")):
         yield FLEET_FILE, ("menu", "entries", index, "script")
     yield FLEET_FILE, ("backup", "longhorn", "credentials")
@@ -99,7 +131,7 @@ def _check_listed_once(source: Source) -> None:
                 text = f"{what} is already listed in {other}; remove it from one of them"
                 source.fault(path, location, text)
             seen[key] = path
-    for path in (path for path in source.machines if source.says(path, "seen")):
+    for path in source.saying("seen"):
         known = source.part(path, ("seen",), _SEEN)
         other = seen.get(("serial", known.serial)) if known and known.uuid else None
         if known and other and other != path and _is_of(other, known, source):
@@ -172,8 +204,8 @@ def _check_configured(machine: ListedMachine, fleet: Fleet, source: Source) -> N
 
 
 def _patches(source: Source) -> Iterator[tuple[str, Location]]:
-    """Every place that may name patches."""
-    for path in (*source.machines, *map(layer_file, source.layers)):
+    """Every place of a layer that may name patches."""
+    for path in map(layer_file, source.layers):
         if source.says(path, "patches"):
             yield path, ("patches",)
     for layer in source.layers:

@@ -13,7 +13,7 @@ _PATH = TypeAdapter[str](FleetPath)
 
 def check_power(source: Source) -> None:
     """Note in ``source`` every file of them that is missing, that is a fleet file itself, or that is not sealed."""
-    for path in (path for path in source.machines if source.says(path, "power")):
+    for path in source.saying("power"):
         for way in Power.model_fields:
             _check_file(path, ("power", way, "ca"), source)
             _check_file(path, ("power", way, "credentials"), source, sealed=True)

@@ -68,6 +68,8 @@ class Source:
         found = (LAYER.fullmatch(path) for path in sorted(files))
         self.layers = tuple(one[1] for one in found if one and is_layer_name(one[1]))
         """Names of the layers that have a file, whatever else is wrong with it."""
+        self.machines: list[str] = []
+        """Paths of the machines' files that are YAML, whatever else is wrong with them."""
         self._documents: dict[str, Document] = {}
         self._models: dict[str, BaseModel] = {}
 
@@ -81,6 +83,8 @@ class Source:
             self.findings.add(path, line, text)
         if reading.document is not None:
             self._documents[path] = reading.document
+            if path.startswith(_MACHINES):
+                self.machines.append(path)
         if reading.model is not None:
             self._models[path] = reading.model
         return reading.model if isinstance(reading.model, model) else None
@@ -90,9 +94,13 @@ class Source:
         return self.model(path, model) if path in self.files else None
 
     @property
-    def machines(self) -> list[str]:
-        """Paths of the machines' files that are YAML, whatever else is wrong with them."""
-        return [path for path in self._documents if path.startswith(_MACHINES)]
+    def others(self) -> Mapping[str, str]:
+        """The files that are no machine's."""
+        return {path: text for path, text in self.files.items() if not path.startswith(_MACHINES)}
+
+    def saying(self, key: str) -> list[str]:
+        """Return the paths of the machines' files that have a key."""
+        return [path for path in self.machines if key in self._documents[path].value]
 
     def says(self, path: str, key: str) -> bool:
         """Say whether a file has a key, whatever is wrong with it."""

@@ -33,6 +33,10 @@ class Findings:
     def __init__(self) -> None:
         self._faults: list[tuple[str, int, str]] = []
 
+    def __len__(self) -> int:
+        """Count the faults."""
+        return len(self._faults)
+
     def add(self, file: str, line: int, text: str) -> None:
         """Note one fault; ``line`` counts from 1."""
         self._faults.append((file, line, printable(f"{file}:{line}: {text[:_LONGEST_TEXT]}")))
