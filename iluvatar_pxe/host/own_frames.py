@@ -18,7 +18,7 @@ from iluvatar_pxe.host.packet_filter import Do, Step, attach_filter
 from iluvatar_pxe.host.udp import enlarge_receive_buffer
 from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import CHADDR
-from iluvatar_pxe.wire.udp import UDP, udp_payload
+from iluvatar_pxe.wire.udp import UDP, udp_data
 
 FRESH_SECONDS = 2.0
 """From a frame to the datagram in it, as the UDP socket hands it over, at most."""
@@ -108,8 +108,8 @@ class OwnFrames:
                 packet = self._socket.recv(_LONGEST_PACKET)
             except OSError:  # nothing more there, or the interface went down
                 return False
-            if found := udp_payload(packet, self.port):
-                data, _ = found
+            data = udp_data(packet, self.port)
+            if data is not None:
                 if data == until:
                     return True
                 heard = self._memory_for(data)

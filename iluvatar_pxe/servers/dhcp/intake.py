@@ -89,10 +89,9 @@ class Intake:
             lane.senders.clear()
 
     def _lane_of(self, sender: bytes, now: float) -> Lane:
-        asks_again = self._askers.asks_again(sender, now)
         if self._is_known(sender.hex(":")):
             return self._known
-        return self._again if asks_again else self._new
+        return self._again if self._askers.asks_again(sender, now) else self._new
 
 
 class Askers:
