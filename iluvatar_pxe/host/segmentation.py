@@ -2,8 +2,8 @@
 
 import socket
 import struct
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 _UDP_SEGMENT = 103
 _MOST_SEGMENTS = 64
@@ -25,10 +25,20 @@ def is_offered() -> bool:
     return True
 
 
-def calls(datagrams: Sequence[bytes]) -> Iterator[tuple[Sequence[bytes], Ancillary]]:
-    """Yield what each call sends, with its control message; all datagrams but the last are of the same length."""
-    size = len(datagrams[0])
-    at_once = max(1, min(_MOST_SEGMENTS, _MOST_BYTES // size))
-    for first in range(0, len(datagrams), at_once):
-        some = datagrams[first : first + at_once]
-        yield some, [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("=H", size))] if len(some) > 1 else []
+def calls(octets: bytes, size: int) -> Iterator[tuple[memoryview, Ancillary]]:
+    """Yield what each call sends of datagrams of ``size``, one behind the other, with its control message."""
+    at_once = max(1, min(_MOST_SEGMENTS, _MOST_BYTES // size)) * size
+    whole = memoryview(octets)
+    for start in range(0, len(octets), at_once):
+        some = whole[start : start + at_once]
+        yield some, _cut_into(size) if len(some) > size else []
+
+
+def datagrams(octets: bytes | memoryview, size: int) -> Iterator[bytes]:
+    """Yield each of them by itself."""
+    return (bytes(octets[start : start + size]) for start in range(0, len(octets), size))
+
+
+@lru_cache(maxsize=64)
+def _cut_into(size: int) -> Ancillary:
+    return [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("=H", size))]

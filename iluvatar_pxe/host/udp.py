@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
@@ -99,17 +99,17 @@ class UdpSocket:
             return False
         return True
 
-    def send_burst(self, datagrams: Sequence[bytes], peer: Peer, *, heard: bool = False) -> bool:
-        """Send datagrams of one length, of which the last may be shorter, by as few system calls as there can be.
+    def send_burst(self, octets: bytes, size: int, peer: Peer, *, heard: bool = False) -> bool:
+        """Send datagrams of ``size``, of which the last may be shorter, one behind the other, by as few calls as there can be.
 
         Each goes out as by ``send``, in order. Returns False where kernel, card or route refuse to cut them
         (segment longer than the MTU, a card that makes no checksums): then they went out one by one.
         """
         is_taken = segmentation.is_offered()
-        for some, ancillary in segmentation.calls(datagrams):
-            is_taken = is_taken and self._send_segments(some, ancillary, peer, heard=heard)
+        for some, ancillary in segmentation.calls(octets, size):
+            is_taken = is_taken and self._send_segments(some, size, ancillary, peer, heard=heard)
             if not is_taken:
-                for datagram in some:
+                for datagram in segmentation.datagrams(some, size):
                     self.send(datagram, peer, heard=heard)
         return is_taken
 
@@ -132,20 +132,20 @@ class UdpSocket:
             _log.error("udp.handler_failed", peer=peer, error=repr(error))
 
     def _send_segments(
-        self, datagrams: Sequence[bytes], ancillary: segmentation.Ancillary, peer: Peer, *, heard: bool
+        self, octets: memoryview, size: int, ancillary: segmentation.Ancillary, peer: Peer, *, heard: bool
     ) -> bool:
         if self._backlog:
-            return self._postpone_all(datagrams, peer)
+            return self._postpone_all(octets, size, peer)
         try:
-            self._socket.sendmsg(datagrams, ancillary, socket.MSG_CONFIRM if heard else 0, peer)
+            self._socket.sendmsg([octets], ancillary, socket.MSG_CONFIRM if heard else 0, peer)
         except BlockingIOError:
-            return self._postpone_all(datagrams, peer)
+            return self._postpone_all(octets, size, peer)
         except OSError:
             return False
         return True
 
-    def _postpone_all(self, datagrams: Sequence[bytes], peer: Peer) -> bool:
-        for datagram in datagrams:
+    def _postpone_all(self, octets: memoryview, size: int, peer: Peer) -> bool:
+        for datagram in segmentation.datagrams(octets, size):
             self._postpone(datagram, peer)
         return True
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from iluvatar_pxe.host.segmentation import Ancillary
@@ -66,14 +66,14 @@ class UdpConversation(UdpSocket):
         super().close()
 
     def _send_segments(
-        self, datagrams: Sequence[bytes], ancillary: Ancillary, peer: Peer, *, heard: bool
+        self, octets: memoryview, size: int, ancillary: Ancillary, peer: Peer, *, heard: bool
     ) -> bool:
         if self._connected is None or peer is not self._peer or self._backlog:
-            return super()._send_segments(datagrams, ancillary, peer, heard=heard)
+            return super()._send_segments(octets, size, ancillary, peer, heard=heard)
         try:
-            self._connected.sendmsg(datagrams, ancillary, socket.MSG_CONFIRM if heard else 0)
+            self._connected.sendmsg([octets], ancillary, socket.MSG_CONFIRM if heard else 0)
         except OSError:
-            return super()._send_segments(datagrams, ancillary, peer, heard=heard)
+            return super()._send_segments(octets, size, ancillary, peer, heard=heard)
         return True
 
     def _receive_one(self) -> bool:

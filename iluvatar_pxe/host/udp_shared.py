@@ -3,7 +3,7 @@
 import asyncio
 import math
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
@@ -17,8 +17,8 @@ _REMEMBERED = 60.0
 """Seconds after a conversation in which its peer is nobody here: datagrams of it may be late, or come twice."""
 _MOST_REMEMBERED = 4096
 
-Follow = Callable[[bytes, float], list[bytes]]
-"""Given a datagram and the loop's time, returns what was prepared to answer it, if anything was."""
+Follow = Callable[[bytes, float], bytes]
+"""Given a datagram and the loop's time, returns the one that was prepared to answer it, or nothing."""
 
 _log = structlog.get_logger()
 
@@ -78,16 +78,17 @@ class SharedUdp(UdpSocket):
             place = number * PLACE
             data = octets[place : place + length].tobytes()
             conversation = self._conversations.get(sender)
-            answers = conversation.follow(data, now) if conversation else []
-            if conversation and answers:
+            answer = conversation.follow(data, now) if conversation else b""
+            size = len(answer)
+            if conversation and answer:
                 followed.append(conversation)
-            if len(answers) == 1 and (size := len(answers[0])) <= PLACE:
-                octets[place : place + size] = answers[0]
+            if 0 < size <= PLACE:
+                octets[place : place + size] = answer
                 sizes[number] = size
             else:
                 self._send_answers(first, number)
                 first = number + 1
-                self._take(conversation, answers, data, number)
+                self._take(conversation, answer, data, number)
             number += 1
         self._send_answers(first, number)
         for conversation in followed:
@@ -95,11 +96,11 @@ class SharedUdp(UdpSocket):
         return number
 
     def _take(
-        self, conversation: "SharedConversation | None", answers: list[bytes], data: bytes, number: int
+        self, conversation: "SharedConversation | None", answer: bytes, data: bytes, number: int
     ) -> None:
-        """Send answers that have no place in the batch; if there are none, hand over the datagram."""
-        if conversation and answers:
-            self.send_burst(answers, conversation.peer, heard=True)
+        """Send an answer that has no place in the batch; if there is none, hand over the datagram."""
+        if conversation and answer:
+            self.send(answer, conversation.peer, heard=True)
         elif conversation:
             conversation.hand_over(data)
         elif not self._has_just_left(self._batch.senders[number]):
@@ -150,9 +151,9 @@ class SharedConversation:
         """Send one datagram, as ``UdpSocket.send`` does."""
         return self._port.send(data, peer, heard=heard)
 
-    def send_burst(self, datagrams: Sequence[bytes], peer: Peer, *, heard: bool = False) -> bool:
+    def send_burst(self, octets: bytes, size: int, peer: Peer, *, heard: bool = False) -> bool:
         """Send many datagrams, as ``UdpSocket.send_burst`` does."""
-        return self._port.send_burst(datagrams, peer, heard=heard)
+        return self._port.send_burst(octets, size, peer, heard=heard)
 
     def hand_over(self, data: bytes) -> None:
         """Take a datagram of the peer; never raises."""
@@ -170,8 +171,8 @@ class SharedConversation:
         self._port.leave(self.peer)
 
 
-def _follow_nothing(_data: bytes, _now: float) -> list[bytes]:
-    return []
+def _follow_nothing(_data: bytes, _now: float) -> bytes:
+    return b""
 
 
 def _ignore() -> None:

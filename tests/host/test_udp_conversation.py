@@ -43,7 +43,7 @@ async def test_peer_and_stranger_are_heard_and_answered_from_one_port(
     expected = {(b"question", end.getsockname()) for end in ends}
     assert {await asyncio.wait_for(heard.get(), PATIENCE) for _ in ends} == expected
     assert udp.send(b"answer", peer)
-    assert udp.send_burst([b"one", b"two"], peer)
+    assert udp.send_burst(b"onetwo", 3, peer)
     assert udp.send(b"no", ends[1].getsockname())
     assert [ends[0].recvfrom(99) for _ in range(3)] == [(b, udp.local) for b in (b"answer", b"one", b"two")]
     assert ends[1].recvfrom(99) == (b"no", udp.local)
@@ -72,7 +72,7 @@ def test_an_unreachable_port_keeps_nothing_from_being_sent(
         again.bind(peer)
         again.settimeout(PATIENCE)
         assert udp.send(b"one", peer), "the connected socket is told of it now"
-        assert udp.send_burst([b"two", b"six"], peer)
+        assert udp.send_burst(b"twosix", 3, peer)
         assert [again.recvfrom(99) for _ in range(3)] == [(b, udp.local) for b in (b"one", b"two", b"six")]
 
 

@@ -41,9 +41,9 @@ def begun(port: SharedUdp, end: socket.socket) -> SharedConversation:
     return conversation
 
 
-def follow(answer: bytes) -> Callable[[bytes, float], list[bytes]]:
+def follow(answer: bytes) -> Callable[[bytes, float], bytes]:
     """Have ``go`` answered early, and nothing else."""
-    return lambda data, _now: [answer] if data == b"go" else []
+    return lambda data, _now: answer if data == b"go" else b""
 
 
 async def test_each_is_answered_early_or_heard_and_strangers_are_heard_by_another(

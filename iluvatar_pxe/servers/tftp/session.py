@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.assets.source import FileReply, Source
 from iluvatar_pxe.errors import AssetError
+from iluvatar_pxe.host.segmentation import datagrams as datagrams_of
 from iluvatar_pxe.host.udp import Peer
 from iluvatar_pxe.host.udp_shared import SharedConversation
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
@@ -169,7 +170,7 @@ class Session:
         if peer != self.client:
             turn_away(self._udp, data, peer)
         elif transfer and (prepared := transfer.follow(data, self._loop.time())):
-            self._dispatch(prepared, transfer, heard=True)
+            self._dispatch(prepared, transfer.segment, transfer, heard=True)
             self._followed(transfer)
         elif transfer:
             transfer.receive(data)
@@ -196,14 +197,19 @@ class Session:
         transfer.prepare()
 
     def _send(self, transfer: ReadTransfer, *, heard: bool) -> None:
-        self._dispatch(transfer.datagrams_to_send(self._loop.time()), transfer, heard=heard)
+        datagrams = transfer.datagrams_to_send(self._loop.time())
+        if datagrams:
+            self._dispatch(b"".join(datagrams), len(datagrams[0]), transfer, heard=heard)
 
-    def _dispatch(self, datagrams: list[bytes], transfer: ReadTransfer, *, heard: bool) -> None:
-        if len(datagrams) > 1 and self._in_bursts and not transfer.repeats:
-            self._in_bursts = self._udp.send_burst(datagrams, self.client, heard=heard)
-            return
-        for datagram in datagrams:
-            self._udp.send(datagram, self.client, heard=heard)
+    def _dispatch(self, octets: bytes, size: int, transfer: ReadTransfer, *, heard: bool) -> None:
+        """Send datagrams of ``size`` that lie one behind the other, of which the last may be shorter."""
+        if len(octets) <= size:
+            self._udp.send(octets, self.client, heard=heard)
+        elif self._in_bursts and not transfer.repeats:
+            self._in_bursts = self._udp.send_burst(octets, size, self.client, heard=heard)
+        else:
+            for datagram in datagrams_of(octets, size):
+                self._udp.send(datagram, self.client, heard=heard)
 
     def _read_at_hand(self, transfer: ReadTransfer, *, heard: bool) -> None:
         """Supply what is wanted, and send it, as long as no disk has to be waited for; ``run`` does the rest."""

@@ -2,6 +2,7 @@
 
 import struct
 from enum import IntEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -129,6 +130,20 @@ def encode(packet: Packet) -> bytes:
 def data_packet(block: int, payload: bytes | bytearray) -> bytes:
     """Write a DATA, as ``encode`` does; ``block`` is any number, of which the wire has 16 bits."""
     return _HEADER(_DATA, block & 0xFFFF) + payload
+
+
+def data_packets(first: int, count: int, blksize: int, payloads: bytes | bytearray, offset: int) -> bytes:
+    """Write ``count`` DATA one behind the other, each of ``blksize`` octets from ``offset`` on, as ``data_packet`` does."""
+    packets, parts = _formats(count, blksize)
+    fields: list[int | bytes] = [_DATA] * (3 * count)
+    fields[1::3] = [block & 0xFFFF for block in range(first, first + count)]
+    fields[2::3] = parts.unpack_from(payloads, offset)
+    return packets.pack(*fields)
+
+
+@lru_cache(maxsize=64)
+def _formats(count: int, blksize: int) -> tuple[struct.Struct, struct.Struct]:
+    return struct.Struct(">" + f"HH{blksize}s" * count), struct.Struct(f"{blksize}s" * count)
 
 
 def to_netascii(data: bytes) -> bytes:

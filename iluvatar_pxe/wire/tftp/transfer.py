@@ -33,7 +33,16 @@ from msgspec import Struct
 
 from iluvatar_pxe.errors import WireError
 from iluvatar_pxe.wire.tftp.options import Terms
-from iluvatar_pxe.wire.tftp.packet import ACK, Error, ErrorCode, OptionAck, data_packet, decode, encode
+from iluvatar_pxe.wire.tftp.packet import (
+    ACK,
+    Error,
+    ErrorCode,
+    OptionAck,
+    data_packet,
+    data_packets,
+    decode,
+    encode,
+)
 
 FIRST_TIMEOUT = 1
 """Seconds until the first retransmission, unless the client chose them (RFC 2349) and has sent an ACK."""
@@ -86,6 +95,8 @@ class ReadTransfer:
         self.size = size
         self.terms = terms
         self.ending: Ending | None = None
+        self.segment = terms.blksize + 4
+        """Octets of a DATA but the last."""
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
         self._first_wait = terms.timeout or FIRST_TIMEOUT
@@ -105,8 +116,9 @@ class ReadTransfer:
         self._complete = 1 if size == 0 else 0  # the last block that is in the buffer
         self._fed_until = -1  # nothing is wanted while base is not beyond it
         self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
-        self._prepared: list[bytes] = []  # the window after what is in flight, and the ACK that it answers
+        self._prepared = b""  # the window after what is in flight, and the ACK that it answers
         self._prepared_for: bytes | None = None
+        self._prepared_end = 0
 
     @property
     def acknowledged(self) -> bool:
@@ -146,23 +158,21 @@ class ReadTransfer:
         end = high + self._windowsize
         end = min(end, last)
         if self._base < self._next - 1 == high < last and end <= self._complete and not self.ending:
-            self._prepared = self._blocks(high + 1, end + 1)
+            self._prepared, self._prepared_end = self._window(high + 1, end), end
             self._prepared_for = ACK + (high & 0xFFFF).to_bytes(2)
 
-    def follow(self, datagram: bytes, now: float) -> list[bytes]:
+    def follow(self, datagram: bytes, now: float) -> bytes:
         """Return what was prepared and count it as sent, if ``datagram`` is the ACK of all that was in flight.
 
-        This is what ``receive`` and ``datagrams_to_send`` would do. For any other datagram nothing is done or returned.
+        That are datagrams of ``segment`` octets one behind the other, of which the last may be shorter. This is what ``receive`` and ``datagrams_to_send`` would do. For any other datagram nothing is done or returned.
         """
         if datagram != self._prepared_for:
-            return []
-        datagrams = self._prepared
+            return b""
         self._prepared_for = None
-        self._base = self._high
-        self._high += len(datagrams)
+        self._base, self._high = self._high, self._prepared_end
         self._next = self._high + 1
         self._deadline = now + self._first_wait
-        return datagrams
+        return self._prepared
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """Return the datagrams that are due, in order, and count them as sent."""
@@ -307,6 +317,14 @@ class ReadTransfer:
             for block, end in zip(range(first, behind), ends, strict=True)
         ]
 
+    def _window(self, first: int, last: int) -> bytes:
+        count = last + 1 - first
+        if count == 1 or last == self._last:
+            return b"".join(self._blocks(first, last + 1))
+        return data_packets(
+            first, count, self._blksize, self._buffer, (first - 1) * self._blksize - self._start
+        )
+
     def _silence(self) -> str:
         if self._negotiating:
             return "the client never acknowledged the options"
@@ -317,4 +335,4 @@ class ReadTransfer:
     def _end(self, outcome: Outcome, reason: str) -> None:
         self.ending = Ending(outcome, self._offset, reason)
         self._buffer.clear()
-        self._prepared, self._prepared_for = [], None
+        self._prepared, self._prepared_for = b"", None

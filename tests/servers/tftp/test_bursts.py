@@ -1,6 +1,6 @@
 """Windows that go out as one burst: what is lost of them is sent again, and then no more in bursts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,13 @@ def peer() -> Iterator[MakePeer]:
 
 @pytest.fixture
 def bursts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The lengths of the bursts that are sent from now on."""
+    """The datagrams of each of the bursts that are sent from now on."""
     lengths: list[int] = []
     send_burst = UdpSocket.send_burst
 
-    def counted(udp: UdpSocket, datagrams: Sequence[bytes], to: Name, *, heard: bool = False) -> bool:
-        lengths.append(len(datagrams))
-        return send_burst(udp, datagrams, to, heard=heard)
+    def counted(udp: UdpSocket, octets: bytes, size: int, to: Name, *, heard: bool = False) -> bool:
+        lengths.append(-(-len(octets) // size))
+        return send_burst(udp, octets, size, to, heard=heard)
 
     monkeypatch.setattr(UdpSocket, "send_burst", counted)
     return lengths
