@@ -94,7 +94,7 @@ class ArrivingSource:
         self._check()
         return await asyncio.to_thread(self._pread, offset, end - offset)
 
-    def at_hand(self, offset: int, length: int) -> bytes | None:
+    def at_hand(self, offset: int, length: int) -> bytearray | None:
         arrival, end = self._arrival, min(offset + length, self._size)
         if arrival.failure or arrival.attempt != self._attempt or arrival.available < end or not self._file:
             return None

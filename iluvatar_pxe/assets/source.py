@@ -30,7 +30,7 @@ class Source(Protocol):
         """Return ``length`` bytes from ``offset`` on, fewer only where the file ends; raises AssetError."""
         ...
 
-    def at_hand(self, offset: int, length: int) -> bytes | None:
+    def at_hand(self, offset: int, length: int) -> bytes | bytearray | None:
         """Return what ``read`` would, if that waits for nothing, or None: then ``read`` tells."""
         ...
 
@@ -107,7 +107,7 @@ class FileSource:
     async def read(self, offset: int, length: int) -> bytes:
         return await asyncio.to_thread(self._pread, offset, length)
 
-    def at_hand(self, offset: int, length: int) -> bytes | None:
+    def at_hand(self, offset: int, length: int) -> bytearray | None:
         found = cached(self._file, offset, length)
         if found is None:
             return None
@@ -135,11 +135,11 @@ class FileSource:
         return found
 
 
-def cached(file: FileIO, offset: int, length: int) -> bytes | None:
+def cached(file: FileIO, offset: int, length: int) -> bytearray | None:
     """Return ``length`` bytes of a file if the kernel has all of them in memory, else None; never waits for a disk."""
     found = bytearray(length)
     try:
         count = os.preadv(file.fileno(), [found], offset, os.RWF_NOWAIT)
     except (OSError, ValueError):  # not in memory, a file system that cannot tell, or closed
         return None
-    return bytes(found) if count == length else None
+    return found if count == length else None

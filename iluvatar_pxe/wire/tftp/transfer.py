@@ -54,6 +54,8 @@ ALLOWANCE = 4
 """Blocks repeated at most for each one acknowledged: as many as a window of 64 needs on a link that loses 5 %."""
 READ_SIZE = 64 * 1024
 """Bytes of the file that are asked for at once."""
+LOCK_STEP_READ_SIZE = 16 * 1024
+"""The same without windows: it is enough for a dozen blocks, and many such clients at once take little memory."""
 
 _LONGEST_PREPARED = 128 * 1024
 """Bytes of a window that is written before it is due: it takes that much memory more."""
@@ -99,6 +101,7 @@ class ReadTransfer:
         """Octets of a DATA but the last."""
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
+        self._read_size = READ_SIZE if terms.windowsize > 1 else LOCK_STEP_READ_SIZE
         self._first_wait = terms.timeout or FIRST_TIMEOUT
         self._is_preparable = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
@@ -215,13 +218,13 @@ class ReadTransfer:
         window = (self._base + self._windowsize) * self._blksize
         if not self._acknowledged:
             length = min(window, self.size) - offset
-        elif offset < window + READ_SIZE:
+        elif offset < window + self._read_size:
             length = self.size - offset
         else:
             length = 0
-        return (offset, min(length, READ_SIZE)) if length > 0 else None
+        return (offset, min(length, self._read_size)) if length > 0 else None
 
-    def supply(self, offset: int, data: bytes) -> None:
+    def supply(self, offset: int, data: bytes | bytearray) -> None:
         """Hand over what was ``wanted`` at ``offset``; fewer bytes than wanted end the transfer."""
         wanted = self.wanted()
         if wanted is None or wanted[0] != offset:
@@ -230,14 +233,14 @@ class ReadTransfer:
             self.fail(f"the file became shorter than {self.size} bytes while it was sent")
             return
         del self._buffer[: self._offset - self._start]
-        self._buffer += data[: wanted[1]]
+        self._buffer += data if len(data) == wanted[1] else data[: wanted[1]]
         self._start = self._offset
         end = self._start + len(self._buffer)
         if end == self.size:
             self._complete = self._fed_until = self._last
         else:
             self._complete = end // self._blksize
-            self._fed_until = (end - READ_SIZE) // self._blksize - self._windowsize
+            self._fed_until = (end - self._read_size) // self._blksize - self._windowsize
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""

@@ -78,7 +78,7 @@ async def test_what_is_in_memory_is_read_at_once_and_nothing_else(tmp_path: Path
     path = tmp_path / "file"
     path.write_bytes(FILE)
     source = await FileSource.open(ListedFile(path))
-    assert source.at_hand(1000, 2000) == FILE[1000:]
+    assert source.at_hand(1000, 2000) == bytearray(FILE[1000:])
     assert source.at_hand(1000, 2001) is None, "the file ends before"
     path.write_bytes(FILE[:2000])
     assert source.at_hand(0, 1000) is None, "another file by now: read() says why"

@@ -16,6 +16,7 @@ from iluvatar_pxe.wire.tftp.packet import (
     Packet,
     ReadRequest,
     WriteRequest,
+    data_packets,
     decode,
     encode,
     to_netascii,
@@ -154,6 +155,14 @@ def assert_decodes_or_refuses(payload: bytes) -> None:
     except WireError:
         return
     assert decode(encode(packet)) == packet
+
+
+@given(st.integers(1, 70000), st.integers(1, 9), st.integers(8, 40), st.integers(0, 5))
+def test_many_blocks_are_written_as_each_is(first: int, count: int, blksize: int, offset: int) -> None:
+    octets = bytes(range(250)) * 2
+    payloads = [octets[offset + number * blksize :][:blksize] for number in range(count)]
+    each = [encode(Data(first + number & 0xFFFF, payload)) for number, payload in enumerate(payloads)]
+    assert data_packets(first, count, blksize, bytearray(octets), offset) == b"".join(each)
 
 
 @settings(max_examples=1000)

@@ -8,6 +8,7 @@ from iluvatar_pxe.wire.tftp.options import Terms
 from iluvatar_pxe.wire.tftp.packet import Ack, Data, Error, OptionAck, Packet, ReadRequest, decode, encode
 from iluvatar_pxe.wire.tftp.transfer import (
     ALLOWANCE,
+    LOCK_STEP_READ_SIZE,
     LONGEST_TIMEOUT,
     READ_SIZE,
     RETRANSMISSIONS,
@@ -29,7 +30,7 @@ def test_nothing_is_read_ahead_for_a_client_that_never_answered(
     assert transfer.wanted() is None
     transfer.datagrams_to_send(0)
     transfer.receive(encode(Ack(1)))
-    assert transfer.wanted() == (expected[1], READ_SIZE)
+    assert transfer.wanted() == (expected[1], LOCK_STEP_READ_SIZE)
 
 
 def test_nothing_is_read_before_the_options_are_acknowledged() -> None:
@@ -423,6 +424,19 @@ def test_the_file_is_wanted_in_large_pieces_and_only_a_little_ahead() -> None:
     assert asked == [(0, window), (window, READ_SIZE), (window + READ_SIZE, READ_SIZE)]
     transfer.receive(encode(Ack(72)))
     assert transfer.wanted() == (window + 2 * READ_SIZE, READ_SIZE)
+
+
+def test_in_lock_step_a_quarter_of_that_is_at_hand() -> None:
+    transfer = ReadTransfer(10 * READ_SIZE, Terms(1024))
+    held = 0
+    for block in range(1, 64):
+        while wanted := transfer.wanted():
+            transfer.supply(wanted[0], bytes(wanted[1]))
+            held = sum(wanted) - 1024 * (block - 1)
+            assert held <= 2 * LOCK_STEP_READ_SIZE + 1024
+        transfer.datagrams_to_send(0.0)
+        transfer.receive(encode(Ack(block)))
+    assert held >= LOCK_STEP_READ_SIZE
 
 
 def test_what_was_not_wanted_is_not_taken() -> None:
