@@ -215,9 +215,7 @@ async def test_wiping_partitions_keeps_what_is_not_named(cluster: Cluster) -> No
 
 @pytest.mark.long
 async def test_leadership_and_membership_are_etcds_own(cluster: Cluster) -> None:
-    first, second = cluster.machine(1, Role.CONTROLPLANE), cluster.machine(2, Role.CONTROLPLANE)
-    await wait_for_founding(first)
-    await bootstrap(cluster, first)
+    first, second = await founded(cluster), cluster.machine(2, Role.CONTROLPLANE)
     async with connected(first, cluster.credentials()) as client:
         api = client.machine
         with pytest.raises(GRPCError, match="only one member"):

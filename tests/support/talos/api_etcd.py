@@ -126,13 +126,13 @@ class EtcdMethods(MachineServiceBase):
         await stream.recv_message()
         etcd = self._running().etcd
         members, status = await self._asked(etcd.members()), await self._asked(etcd.status())
-        own = status["header"]["member_id"]
+        own = int(status["header"]["member_id"])  # JSON of etcd has numbers of 64 bits as text
         self.boot.log.write("etcd is to be led by another member")
         heirs = [member for member in members if member.id != own and not member.is_learner]
         if not heirs:
             raise GRPCError(Status.UNKNOWN, "cannot forfeit leadership, only one member")
         forfeited = machine_pb2.EtcdForfeitLeadership()
-        if status.get("leader") == own:
+        if int(status.get("leader", 0)) == own:
             await self._asked(etcd.order("move-leader", f"{heirs[0].id:x}"))
             forfeited.member = heirs[0].name
         await stream.send_message(machine_pb2.EtcdForfeitLeadershipResponse(messages=[forfeited]))
