@@ -18,6 +18,7 @@ QuickAnswer = Callable[[Head, str, str], bytes | None]
 Returns None where aiohttp is to answer, and then has done nothing that is not done again.
 """
 _MOST_HEADS = 1024
+_OF_SCRIPTS = (b"GET /ipxe?", b"GET /boot.ipxe ")
 _read_once = lru_cache(_MOST_HEADS)(read_head)
 
 
@@ -43,7 +44,7 @@ class QuickConnection(GuardedConnection):
 
     def data_received(self, data: bytes) -> None:
         """Answer a plain request at once, if its answer is at hand."""
-        head = _read_once(data) if self._is_plain and len(data) <= LONGEST_HEAD else None
+        head = _head_of(data) if self._is_plain and len(data) <= LONGEST_HEAD else None
         if head is None:
             self._is_plain = False
         elif is_ready(self) and not self._transport.get_write_buffer_size():
@@ -55,3 +56,8 @@ class QuickConnection(GuardedConnection):
                 count_answer(self)
                 return
         super().data_received(data)
+
+
+def _head_of(data: bytes) -> Head | None:
+    """Read a request. Only those for scripts are remembered: a target may hold a ticket."""
+    return _read_once(data) if data.startswith(_OF_SCRIPTS) else read_head(data)

@@ -22,7 +22,7 @@ from support.waiting import PATIENCE, wait_until
 from support.web import Web, response_of, web
 
 from iluvatar_pxe.servers.http.connections import Limits
-from iluvatar_pxe.servers.http.quick import QuickConnection
+from iluvatar_pxe.servers.http.quick import QuickConnection, _read_once
 
 MAC = "52:54:00:77:00:01"
 FIRST = "/boot.ipxe"
@@ -183,6 +183,14 @@ def test_a_client_that_is_not_allowed_is_refused_each_time(tmp_path: Path) -> No
                 for _ in range(2):
                     sock.sendall(asking(FIRST))
                     assert response_of(answer_of(sock)).status == status
+
+
+def test_of_requests_only_those_for_scripts_are_remembered(served: Web) -> None:
+    _read_once.cache_clear()
+    all_answers(served, [asking("/cloud-init/a-ticket/user-data")], plain=True)
+    assert not _read_once.cache_info().currsize
+    all_answers(served, [asking(FIRST, "User-Agent: not-seen-before")], plain=True)
+    assert _read_once.cache_info().currsize == 1
 
 
 def test_with_tls_it_is_aiohttps(served: Web) -> None:
