@@ -243,6 +243,7 @@ async def test_what_an_api_server_does_not_start_with_reaches_one_control_plane_
             daemon.start()
         await converged(*site.daemons)
         await site.commit(BROKEN, Role.CONTROLPLANE)
+        await until(lambda: any("no-such-flag" in stored(one) and not one.is_ready for one in site.planes))
         await until(lambda: any(one.problem for one in site.daemons))
         (spoilt,) = (one for one in site.planes if "no-such-flag" in stored(one))
         assert [one for one in site.planes if not one.is_ready] == [spoilt]
