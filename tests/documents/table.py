@@ -529,7 +529,6 @@ COMMANDS = {
     "sudo .venv/bin/python -m bench.dhcp": _MINUTES,
     "iluvatar-pxe machines list": How(Where.NAMED),
     "iluvatar-pxe machines list --json": How(Where.NAMED),
-    "python -X importtime -m iluvatar_pxe machines list": How(Where.NOT_HERE, "shows what a module costs"),
     "sudo .venv/bin/python bench/reference_boot.py uefi-x64 2": _MINUTES,
     "sudo .venv/bin/python bench/performance.py": _MINUTES,
     "sudo .venv/bin/python -m bench.NAME": _MINUTES,
