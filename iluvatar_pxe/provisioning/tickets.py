@@ -51,6 +51,8 @@ class Tickets:
 
     def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
         self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
+        """To be copied: OpenSSL looks for the algorithm anew whenever a key is set."""
         self._clock = clock
         self._opened = clock()
         self._first_minted: Recent[UUID, dict[int, float]] = Recent(MOST_MACHINES)
@@ -107,7 +109,9 @@ class Tickets:
 
     def _sign(self, claim: Claim, purpose: str) -> bytes:
         octets = _CLAIM.pack(claim.machine_id.bytes, claim.generation)
-        return octets + hmac.digest(self._key, purpose.encode() + b"\0" + octets, "sha256")[:_MAC_OCTETS]
+        mac = self._keyed.copy()
+        mac.update(purpose.encode() + b"\0" + octets)
+        return octets + mac.digest()[:_MAC_OCTETS]
 
 
 class TicketKey(Struct, frozen=True):
