@@ -166,7 +166,8 @@ class Client:
                         if len(answer) < 4 + _BLOCK:
                             sock.sendto(b"\0\x04" + block.to_bytes(2), peer)
                             return
-                last = b"\0\x04" + block.to_bytes(2)
+                if peer[1] != _TFTP_PORT:  # else nothing has come: the request is due again
+                    last = b"\0\x04" + block.to_bytes(2)
 
     async def _get(self, path: str) -> bytes:
         """Return what a server answers, of large files only the end; exits where that is not 200."""
