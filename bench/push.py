@@ -109,20 +109,20 @@ class Site:
         git(self.clone, "commit", "--quiet", "--all", "--message", "one file")
         return git(self.clone, "rev-parse", "HEAD")
 
-    def check(self, commit: str) -> float:
+    def check(self, commit: str, repository: Path | None = None) -> float:
         """Return what the hook takes for a commit that is on another branch already, as git runs it."""
+        directory = repository or self.fleet
         update = f"{git(self.fleet, 'rev-parse', 'main')} {commit} refs/heads/main\n"
         hook = [str(self.fleet / "hooks/pre-receive")]
-        return seconds(lambda: subprocess.run(hook, cwd=self.fleet, input=update, text=True, check=True))
+        return seconds(lambda: subprocess.run(hook, cwd=directory, input=update, text=True, check=True))
 
     def check_alone(self, commit: str) -> float:
-        """Return what the hook takes for it where it finds no checker."""
-        socket_file = self.fleet / SOCKET
-        away = socket_file.rename(self.place / SOCKET)
-        try:
-            return self.check(commit)
-        finally:
-            away.rename(socket_file)
+        """Return what the hook takes for it where it finds no checker: in a repository that is the other but for its socket."""
+        with tempfile.TemporaryDirectory(dir=self.place) as directory:
+            for entry in self.fleet.iterdir():
+                if entry.name != SOCKET:
+                    Path(directory, entry.name).symlink_to(entry)
+            return self.check(commit, Path(directory))
 
     def applied(self, commit: str) -> float:
         """Return the seconds until a commit is applied; exits if it never is."""
