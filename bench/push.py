@@ -6,6 +6,7 @@ The peer in the same run is git itself: the same push, by the same protocol and 
 What the hook takes by itself, where no checker answers, has a row of its own.
 """
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -120,8 +121,10 @@ class Site:
         """Return what the hook takes for it where it finds no checker: in a repository that is the other but for its socket."""
         with tempfile.TemporaryDirectory(dir=self.place) as directory:
             for entry in self.fleet.iterdir():
-                if entry.name != SOCKET:
+                if entry.is_dir():
                     Path(directory, entry.name).symlink_to(entry)
+                elif entry.name != SOCKET:
+                    shutil.copy(entry, directory)
             return self.check(commit, Path(directory))
 
     def applied(self, commit: str) -> float:
