@@ -113,7 +113,7 @@ class Booter(Struct, frozen=True, kw_only=True):
         self, sighting: Sighting, doubt: str, *, confirmed: bool = False, seconds: float = ASSIGN_SECONDS
     ) -> Decision:
         """Decide, and give the machine its place first where that is due, which takes ``seconds`` at most."""
-        basis = self.basis(sighting.mac, self._context_to_settle(doubt, confirmed=confirmed))
+        basis = self.basis(sighting.mac, self.context_to_settle(doubt, confirmed=confirmed))
         decision = self.decisions.decide(sighting, self.inventory.snapshot, basis)
         plan, machine = decision.plan, decision.case.machine
         if not isinstance(plan, AssignFirst) or machine is None:
@@ -136,15 +136,11 @@ class Booter(Struct, frozen=True, kw_only=True):
 
     def settled(self, sighting: Sighting) -> Decision | None:
         """Return what ``settle`` decided before, where it is beyond doubt who asks, holds, and is the machine's own script."""
-        decision = self.decisions.find(sighting, self.basis(sighting.mac, self._context_to_settle()))
+        decision = self.decisions.find(sighting, self.basis(sighting.mac, self.context_to_settle()))
         return decision if decision and isinstance(decision.plan, RunScript) else None
 
-    def is_beyond_doubt(self, sighting: Sighting, decision: Decision) -> bool:
-        """Say whether what was ``settled`` would be again, while machine and fleet are the same."""
-        trust = self.trust.of(sighting, decision.case.machine)
-        return trust.itself and not trust.doubt and decision.case.context == self._context_to_settle()
-
-    def _context_to_settle(self, doubt: str = "", *, confirmed: bool = False) -> Context:
+    def context_to_settle(self, doubt: str = "", *, confirmed: bool = False) -> Context:
+        """Return what decides now besides the fleet and the machine, where that may be given a place."""
         kept = ONLY_LOOKS if self.observes else ""
         return self.context(doubt, confirmed=confirmed, no_assignment=kept)
 

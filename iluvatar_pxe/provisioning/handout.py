@@ -82,16 +82,25 @@ class Handout:
 
         In doubt whether the client is the machine, the script carries no ticket.
         """
-        plan, machine = decision.plan, decision.case.machine
-        shown = self.disclosure.plan(plan, client)
+        shown = self.disclosure.plan(decision.plan, client)
         if not isinstance(shown, Shown):
             return ""
-        ticket = ""
-        if isinstance(plan, RunScript) and plan.config is not None and machine and not doubt:
-            ticket = self._tickets.mint(Claim(machine.id, machine.generation), self.disclosure.purpose)
+        claim = None if doubt else self.claim_of(decision)
+        ticket = self.ticket(claim) if claim else ""
         sighting = self.disclosure.sighting(decision.case.sighting, client)
         others = len(decision.case.fleet.recipients.daemons) > 1
         return self.scripts.machine_script(shown, sighting, links, ticket, others=others)
+
+    def claim_of(self, decision: Decision) -> Claim | None:
+        """Return what the ticket in a decision's script says; None where no ticket is in it."""
+        plan, machine = decision.plan, decision.case.machine
+        if not isinstance(plan, RunScript) or plan.config is None or machine is None:
+            return None
+        return Claim(machine.id, machine.generation)
+
+    def ticket(self, claim: Claim) -> str:
+        """Return the ticket that says this, for a machine configuration."""
+        return self._tickets.mint(claim, self.disclosure.purpose)
 
     def holder(self, ticket: str, snapshot: Snapshot) -> Machine | None:
         """Return the machine that a ticket is made out to; None where it is not valid, or not any more.

@@ -84,7 +84,8 @@ class DhcpServer:
         )
         self._next_turn: asyncio.Handle | None = None
         self._states = {
-            is_simulated: TurnState(booters.facing(simulated=is_simulated)) for is_simulated in (False, True)
+            is_simulated: TurnState(booter, booter.context)
+            for is_simulated, booter in ((False, booters.real), (True, booters.simulated))
         }
         self._without_proof: dict[str, str] = {}
         """By interface, why frames cannot be heard there."""

@@ -45,22 +45,20 @@ class RepeatedScripts:
             return None
         question = head, client, here
         standing = self._standings.find(question)
-        text = self._again(standing) if standing else self._anew(question)
-        if text is None:
+        body = self._again(standing) if standing else self._anew(question)
+        if body is None:
             return None
-        body = text.encode()
         self._meter.requests += 1
         self._meter.seconds.observe(time.perf_counter() - started)
         self._meter.sent += len(body)
         return b"%b%d%b%b" % (_BEFORE, len(body), _after(int(time.time())), body)
 
-    def _again(self, standing: Standing) -> str:
-        asker, made = standing.asker, standing.made
-        if isinstance(made, str):
-            return made
-        return asker.booter.handout.script(made.decision, asker.links, asker.client, doubt="")
+    def _again(self, standing: Standing) -> bytes:
+        """Return a script with its ticket."""
+        ticket = self._booter.handout.ticket(standing.claim) if standing.claim else ""
+        return ticket.encode().join(standing.pieces)
 
-    def _anew(self, question: Question) -> str | None:
+    def _anew(self, question: Question) -> bytes | None:
         """Do as is done for aiohttp; None where that is to refuse, to wait, or to decide."""
         head, client, here = question
         if is_simulated(head.agent):
@@ -71,15 +69,15 @@ class RepeatedScripts:
         if path == _FIRST:
             text, machine = first_script(asker, path, Stage.FIRST_SCRIPT)
             if machine:
-                self._standings.keep(question, asker, machine, text)
-            return text
+                self._standings.keep(question, asker, machine, text, None)
+            return text.encode()
         repeated = repeated_script(asker, path, query)
         if repeated is None:
             return None
-        text, settled = repeated
-        if machine := settled.decision.case.machine:
-            self._standings.keep(question, asker, machine, settled)
-        return text
+        text, decision = repeated
+        if machine := decision.case.machine:
+            self._standings.keep(question, asker, machine, text, decision)
+        return text.encode()
 
 
 @lru_cache(1)

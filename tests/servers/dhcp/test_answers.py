@@ -75,7 +75,11 @@ class Bench:
         self.inventory, self.store = inventory, store
         self.coming: dict[str, Progress] = {}
         self.booters = booters_of(FLEETS[0], inventory, store, lambda _: None, coming=lambda: self.coming)
-        self.states = {False: TurnState(self.booters.real), True: TurnState(self.booters.simulated)}
+        real, simulated = self.booters.real, self.booters.simulated
+        self.states = {
+            False: TurnState(real, real.context),
+            True: TurnState(simulated, simulated.context),
+        }
         self.allowed = True
         self.made = 0
         self.answers = Answers(

@@ -178,9 +178,7 @@ def test_nothing_stands_under_another_fleet(served: Web) -> None:
     before = script(served)
     served.booter.applied.fleet = fleet_of(talos("one", MAC), talos("two", OTHER))
     assert script(served) == before
-    assert [one.made.decision.case.fleet for one in standings_of(served)._known.values()] == [
-        served.booter.applied.fleet
-    ]
+    assert [one.state.fleet for one in standings_of(served)._known.values()] == [served.booter.applied.fleet]
 
 
 def seen(served: Web) -> datetime:

@@ -3,7 +3,6 @@
 import time
 from functools import lru_cache
 from ipaddress import IPv4Address
-from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from msgspec import Struct
@@ -72,15 +71,11 @@ async def own_script(request: web.Request) -> web.Response:
     return answer(visit, trust, decision, Stage.SCRIPT, heard=True)
 
 
-class Settled(NamedTuple):
-    """What a machine said, and what was decided of it."""
+def repeated_script(asker: Asker, path: str, query: str) -> tuple[str, Decision] | None:
+    """Return the script of the machine that a query names, if it was decided before, and is beyond doubt; else None.
 
-    sighting: Sighting
-    decision: Decision
-
-
-def repeated_script(asker: Asker, path: str, query: str) -> tuple[str, Settled] | None:
-    """Return the script of the machine that a query names, if it was decided before, and is beyond doubt; else None."""
+    With it comes what was decided.
+    """
     if asker.agent.startswith(_BROWSER):
         return None
     try:
@@ -91,8 +86,7 @@ def repeated_script(asker: Asker, path: str, query: str) -> tuple[str, Settled] 
     decision = None if trust.doubt else visit.booter.settled(visit.sighting)
     if decision is None:
         return None
-    text = _text(visit, trust, decision, Stage.SCRIPT, heard=True)
-    return text, Settled(visit.sighting, decision)
+    return _text(visit, trust, decision, Stage.SCRIPT, heard=True), decision
 
 
 def visit_of(request: web.Request) -> Visit:
