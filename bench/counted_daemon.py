@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from itertools import count, cycle, islice
 from pathlib import Path
 
 from support.daemon import loopback_settings, write_settings
+from support.firmware_dhcp import broadcasting, frame_of
 from support.fleets import CONFIGURED, INITRAMFS, KERNEL
 
 from bench.callgrind import Counted, counted
-from iluvatar_pxe.simulate.dhcp.messages import firmware_discover
+from iluvatar_pxe.simulate.dhcp.messages import Options, firmware_discover
 from iluvatar_pxe.simulate.machine import Kind, Machine
+from iluvatar_pxe.values import replace
 from iluvatar_pxe.wire.dhcp import encode
 from iluvatar_pxe.wire.dns.name import name_of
 from iluvatar_pxe.wire.dns.query import make_query
@@ -31,8 +34,16 @@ WINDOWS = 50
 SMALL, LARGE = "ipxe/snponly.efi", "ipxe/ipxe.efi"
 _LISTENS = '"event": "listening"'
 _HARDWARE = "uuid=&serial=S-1&manufacturer=QEMU&product=Q35&arch=x86_64&platform=efi&version=1.21.1"
+_CARD, _SEGMENT, _CARD_ADDRESS = "boot0", "machines", "10.78.0.1"
+"""The daemon's interface to machines that are there by frames and by the neighbour table, what it is connected to, and its
+address. The machines' addresses are this host's own besides, so that one process can ask from all of them."""
+_PRIVATE_OPTION = 224
+_AGENT, _MARK = "iPXE/1.21.1", " iluvatar-simulate"
 _PROGRAM = """
 import gc, sys
+from datetime import timedelta
+from iluvatar_pxe.inventory import repeats
+repeats.FRESH = timedelta(days=1)
 sys.setswitchinterval(60)
 sys.setswitchinterval = lambda _: None
 gc.disable = gc.enable = gc.collect = lambda *_: 0
@@ -42,7 +53,8 @@ from iluvatar_pxe.__main__ import main
 main()
 """
 """The daemon, without looks for garbage: one costs as much as hundreds of requests, and comes at any time. Nor does the first
-thread, while it waits for the interpreter's lock, wake up to ask for it: how often it would is a matter of the host's load."""
+thread, while it waits for the interpreter's lock, wake up to ask for it, and what was heard of a machine stays fresh for longer
+than a second: how often either would be due is a matter of the host's load."""
 _START_SECONDS, _ANSWER_SECONDS = 300.0, 60.0
 
 
@@ -53,31 +65,58 @@ class Asker:
         self._ports = ports
         self._udp = sockets.enter_context(_udp(0))
         self._firmware = sockets.enter_context(_udp(ports["client"]))
-        self._transactions = count()
+        self._transactions, self._others = count(), count()
         self._questions = iter(range(1 << 16))
 
-    def offers(self, number: int) -> None:
-        """Have machines ask for as many offers, one after the other, and again."""
-        for machine in islice(cycle(range(MACHINES)), number):
-            self._offer(machine)
+    def prove(self) -> None:
+        """Have each machine ask for an offer in a frame of its own NIC, which proves who it is."""
+        with broadcasting(_SEGMENT) as card:
+            for mac in map(mac_of, range(MACHINES)):
+                message = encode(firmware_discover(Machine(Kind.UEFI_X64, mac), next(self._transactions)))
+                card.send(frame_of(card, message, mac))
 
-    def _offer(self, machine: int) -> None:
+    def offers(self, number: int) -> None:
+        """Have machines ask for as many offers, one after the other and again, in other octets each time."""
+        for machine in islice(cycle(range(MACHINES)), number):
+            self._offer(machine, ((_PRIVATE_OPTION, next(self._others).to_bytes(4)),))
+
+    def repeated_offers(self, number: int) -> None:
+        """Have machines ask for as many offers in the octets of the time before, but for the transaction."""
+        for machine in islice(cycle(range(MACHINES)), number):
+            self._offer(machine, ())
+
+    def _offer(self, machine: int, more: Options) -> None:
         transaction = next(self._transactions)
-        message = encode(firmware_discover(Machine(Kind.UEFI_X64, mac_of(machine)), transaction))
-        self._firmware.sendto(message, (HERE, self._ports["dhcp"]))
+        message = firmware_discover(Machine(Kind.UEFI_X64, mac_of(machine)), transaction)
+        message = replace(message, options=(*message.options, *more))
+        self._firmware.sendto(encode(message), (HERE, self._ports["dhcp"]))
         answer = self._firmware.recv(2048)
         assert answer[4:8] == transaction.to_bytes(4), answer
 
     def scripts(self, number: int) -> None:
-        """Have machines ask for as many scripts by HTTP, one after the other and again, in one connection."""
+        """Have machines ask aiohttp for as many scripts, one after the other and again, in one connection."""
         with socket.create_connection((HERE, self._ports["http"]), _ANSWER_SECONDS) as http:
             for machine in islice(cycle(range(MACHINES)), number):
-                mac = mac_of(machine).hex(":")
-                query = f"mac={mac}&{_HARDWARE}"
-                head = f"Host: {HERE}:{self._ports['http']}\r\nUser-Agent: iPXE/1.21.1 iluvatar-simulate\r\n"
-                http.sendall(f"GET /ipxe?{query} HTTP/1.1\r\n{head}\r\n".encode())
-                answer = http.recv(1 << 16)
-                assert b"starting Talos" in answer, answer
+                self._script(http, machine, _AGENT + _MARK)
+
+    def repeated_scripts(self, number: int) -> None:
+        """Have machines ask for as many scripts again as they did before, each in a connection from its own address."""
+        with ExitStack() as connections:
+            machines = [
+                connections.enter_context(
+                    socket.create_connection((_CARD_ADDRESS, self._ports["http"]), _ANSWER_SECONDS, (own, 0))
+                )
+                for own in map(_address_of, range(MACHINES))
+            ]
+            for machine in islice(cycle(range(MACHINES)), number):
+                self._script(machines[machine], machine, _AGENT)
+
+    def _script(self, http: socket.socket, machine: int, agent: str) -> None:
+        query = f"mac={mac_of(machine).hex(':')}&{_HARDWARE}"
+        head = f"Host: {http.getpeername()[0]}:{self._ports['http']}\r\nUser-Agent: {agent}\r\n"
+        http.sendall(f"GET /ipxe?{query} HTTP/1.1\r\n{head}\r\n".encode())
+        answer = http.recv(1 << 16)
+        assert b"starting Talos" in answer, answer
 
     def names(self, number: int) -> None:
         """Ask as often for the address of the same machine."""
@@ -107,8 +146,11 @@ class Asker:
 
 @contextmanager
 def running(directory: Path) -> Iterator[tuple[Counted, Asker]]:
-    """Run the daemon under Valgrind; all that it has is in ``directory``."""
+    """Run the daemon under Valgrind, in a network of this process's own; all that it has is in ``directory``."""
+    _make_network()
     settings = loopback_settings(directory / "state")
+    settings["network"] = {"interfaces": ["lo", _CARD]}
+    settings["dhcp"] = {"port": 67, "pxe_port": 4011, "client_port": 68}
     settings["simulate"] = {"as_real": True}
     settings["dns"]["upstream"] = []
     settings["ntp"]["enabled"] = False
@@ -119,11 +161,31 @@ def running(directory: Path) -> Iterator[tuple[Counted, Asker]]:
     ports = {name: settings[name]["port"] for name in ("dhcp", "tftp", "http", "dns")}
     with counted(command, directory) as daemon, ExitStack() as sockets:
         _wait_for_start(daemon)
-        yield daemon, Asker(ports | {"client": settings["dhcp"]["client_port"]}, sockets)
+        asker = Asker(ports | {"client": settings["dhcp"]["client_port"]}, sockets)
+        asker.prove()
+        yield daemon, asker
 
 
 def mac_of(number: int) -> bytes:
     return bytes.fromhex("525400") + number.to_bytes(3)
+
+
+def _address_of(number: int) -> str:
+    return f"10.78.0.{number + 10}"
+
+
+def _make_network() -> None:
+    lines = [
+        f"link add {_CARD} type veth peer name {_SEGMENT}",
+        f"address add {_CARD_ADDRESS}/24 dev {_CARD}",
+        f"link set {_CARD} up",
+        f"link set {_SEGMENT} up",
+    ]
+    for number in range(MACHINES):
+        address, mac = _address_of(number), mac_of(number).hex(":")
+        lines.append(f"address add {address}/32 dev lo")
+        lines.append(f"neighbour add {address} lladdr {mac} dev {_CARD} nud permanent")
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", check=True, text=True)
 
 
 def _write_fleet(fleet: Path) -> None:
