@@ -1,6 +1,7 @@
 """One port for many conversations: who hears what, who answers whom, and what happens to whoever has left."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iluvatar_pxe.host.udp import Peer
+from iluvatar_pxe.host.udp import NON_BLOCKING_UDP, Peer
 from iluvatar_pxe.host.udp_batch import PLACE
 from iluvatar_pxe.host.udp_shared import SharedConversation, SharedUdp
 
@@ -125,6 +126,57 @@ async def test_the_last_one_closes_the_port(port: SharedUdp, ends: list[socket.s
         assert not port.is_closed
         conversation.close()
     assert port.is_closed
+
+
+async def test_a_port_that_closes_inside_a_batch_touches_no_descriptor_any_more(
+    port: SharedUdp, ends: list[socket.socket]
+) -> None:
+    """Its number may be another file's by then: here another socket's, at the same address."""
+    place, number = port.local, port._socket.fileno()
+    conversations = [begun(port, end) for end in ends[:4]]
+    followed: list[int] = []
+    heard: list[str] = []
+    for which, conversation in enumerate(conversations):
+        conversation.answer_early(follow(b"answer"), partial(followed.append, which))
+    with socket.socket(type=NON_BLOCKING_UDP) as other, ExitStack() as undo:
+
+        def end_all(_data: bytes, _peer: Peer) -> None:
+            for conversation in conversations:
+                conversation.close()
+            other.bind(place)
+            os.dup2(other.fileno(), number)
+            undo.callback(os.close, number)
+            ends[0].send(b"for the other one")
+
+        conversations[1].start(end_all)
+        port.start(lambda *_: heard.append("a stranger"))
+        for which, data in ((0, b"go"), (1, b"the end"), (2, b"go"), (3, b"what"), (4, b"stranger")):
+            ends[which].send(data)
+        for _ in range(64):
+            ends[2].send(b"go")
+        port.receive_pending(256)
+        assert port.is_closed
+        assert other.recv(99) == b"for the other one"
+    assert (ends[0].recv(99), followed, heard) == (b"answer", [], [])
+    for end in ends:
+        end.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            end.recv(9)
+
+
+async def test_one_whose_port_is_closed_keeps_no_answer_from_the_others(
+    port: SharedUdp, ends: list[socket.socket]
+) -> None:
+    """Its host says so by ICMP, as that of a client does that was switched off and on."""
+    for which, end in enumerate(ends):
+        begun(port, end).answer_early(follow(b"%d" % which), lambda: None)
+        end.send(b"go")
+    ends.pop(1).close()
+    for _ in range(3):
+        port.receive_pending()
+        assert [end.recv(99) for end in ends] == [b"0", b"2", b"3", b"4"]
+        for end in ends:
+            end.send(b"go")
 
 
 async def test_what_a_handler_raises_is_logged_and_the_others_are_heard(

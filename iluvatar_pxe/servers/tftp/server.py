@@ -174,7 +174,7 @@ class TftpServer:
 
     def _slot(self, address: str, client: Peer, request: ReadRequest, nic: str) -> Conversation | None:
         """Return the port for one more transfer, or None if none can be had, by eviction neither."""
-        running = [session for session in self._tasks if not session.evicted]
+        running = [session for session in self._tasks if not session.is_over]
         own = [session for session in running if session.nic == nic]
         if len(own) >= _MAX_PER_NIC:
             free = self._evict_one(own, client, f"{_MAX_PER_NIC} transfers of {nic} are running")

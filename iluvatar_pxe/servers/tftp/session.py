@@ -62,6 +62,11 @@ class Session:
         """How it ended, or None while it goes on."""
         return self._transfer.ending if self._transfer else self._refusal
 
+    @property
+    def is_over(self) -> bool:
+        """It has ended and waits for no disk, so that its task is about to end too."""
+        return self.ending is not None and not self._is_reading
+
     async def run(self, open_file: OpenFile, limits: Limits) -> None:
         """Answer the request. If this ends early, by cancellation too, ``close`` tells the client."""
         try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 from support.tftp_peer import FILE, MakePeer, Name, Peer, Reports, peers, serving
 
 from iluvatar_pxe.servers.tftp.ports import UNSHARED
@@ -97,6 +98,27 @@ async def test_a_restart_from_the_same_port_ends_the_one_that_shares(peer: MakeP
         ended = {(report.filename, report.outcome) for report in [await reports.next() for _ in range(2)]}
         assert ended == {("nbp", Outcome.ABORTED), ("other", Outcome.DONE)}
         client.assert_silent()
+
+
+async def test_those_that_their_clients_have_ended_count_no_more(peer: MakePeer) -> None:
+    """One look at the port that they share ends them all, but their tasks end later."""
+    probe = ReadRequest("nbp", "octet", (("tsize", "0"),))
+    busy, probes, late = [peer() for _ in range(4)], [peer() for _ in range(5)], [peer() for _ in range(5)]
+    with capture_logs() as logs:
+        async with serving(max_transfers=9) as (server, reports):
+            for client in busy:
+                _, tid = await client.ask(server, NBP)
+                client.send(Ack(1), tid)
+                await client.data()
+            tids = [(await client.ask(server, probe))[1] for client in probes]
+            for client, tid in zip(probes, tids, strict=True):
+                client.send(Error(0, "Early terminate"), tid)
+            for client in late:
+                client.send(NBP, server.listening[0])
+            assert [await client.finish(*await client.receive()) for client in late] == [FILE] * 5
+            outcomes = [(await reports.next()).outcome for _ in range(10)]
+            assert outcomes.count(Outcome.PROBE) == 5
+    assert logs == []
 
 
 async def test_at_the_end_each_that_shares_is_told(peer: MakePeer) -> None:
