@@ -25,7 +25,7 @@ def is_offered() -> bool:
     return True
 
 
-def calls(octets: bytes, size: int) -> Iterator[tuple[memoryview, Ancillary]]:
+def calls(octets: bytes | memoryview, size: int) -> Iterator[tuple[memoryview, Ancillary]]:
     """Yield what each call sends of datagrams of ``size``, one behind the other, with its control message."""
     at_once = max(1, min(_MOST_SEGMENTS, _MOST_BYTES // size)) * size
     whole = memoryview(octets)

@@ -16,6 +16,7 @@ from iluvatar_pxe.host import segmentation
 
 Peer = tuple[str, int]
 """IPv4 address as text, UDP port."""
+Octets = bytes | memoryview
 
 _LONGEST_DATAGRAM = 4096
 """Bytes; nothing that boots a machine sends a longer one, so the rest of such a datagram is cut off."""
@@ -82,7 +83,7 @@ class UdpSocket:
                 return
             self._hand_over(data, peer)
 
-    def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
+    def send(self, data: Octets, peer: Peer, *, heard: bool = False) -> bool:
         """Send one datagram; return whether the kernel took it, or will when its send buffer has room.
 
         ``heard``: the peer has just answered, so the kernel need not ask by ARP whether it is still there
@@ -99,7 +100,7 @@ class UdpSocket:
             return False
         return True
 
-    def send_burst(self, octets: bytes, size: int, peer: Peer, *, heard: bool = False) -> bool:
+    def send_burst(self, octets: Octets, size: int, peer: Peer, *, heard: bool = False) -> bool:
         """Send datagrams of ``size``, of which the last may be shorter, one behind the other, by as few calls as there can be.
 
         Each goes out as by ``send``, in order. Returns False where kernel, card or route refuse to cut them
@@ -149,12 +150,12 @@ class UdpSocket:
             self._postpone(datagram, peer)
         return True
 
-    def _postpone(self, data: bytes, peer: Peer) -> bool:
+    def _postpone(self, data: Octets, peer: Peer) -> bool:
         if self._loop is None or self._backlog_bytes + len(data) > _BACKLOG:
             return False
         if not self._backlog:
             self._loop.add_writer(self._socket, self._send_backlog)
-        self._backlog.append((data, peer))
+        self._backlog.append((bytes(data), peer))
         self._backlog_bytes += len(data)
         return True
 

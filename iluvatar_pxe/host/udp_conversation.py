@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from iluvatar_pxe.host.segmentation import Ancillary
-from iluvatar_pxe.host.udp import NON_BLOCKING_UDP, Peer, UdpSocket
+from iluvatar_pxe.host.udp import NON_BLOCKING_UDP, Octets, Peer, UdpSocket
 
 _LONGEST_DATAGRAM = 400
 """Bytes of what the peer sends, the rest is cut off. Python takes no memory from the C library for so few."""
@@ -49,7 +49,7 @@ class UdpConversation(UdpSocket):
                 break
         super().receive_pending(at_once)
 
-    def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
+    def send(self, data: Octets, peer: Peer, *, heard: bool = False) -> bool:
         if self._connected is None or peer is not self._peer or self._backlog:
             return super().send(data, peer, heard=heard)
         try:

@@ -3,11 +3,12 @@
 import asyncio
 import math
 import socket
+import struct
 from collections.abc import Callable
 
 import structlog
 
-from iluvatar_pxe.host.udp import Peer, UdpSocket, enlarge_receive_buffer
+from iluvatar_pxe.host.udp import Octets, Peer, UdpSocket, enlarge_receive_buffer
 from iluvatar_pxe.host.udp_batch import PLACE, UdpBatch, number_of
 
 _AT_ONCE = 64
@@ -17,7 +18,11 @@ _REMEMBERED = 60.0
 """Seconds after a conversation in which its peer is nobody here: datagrams of it may be late, or come twice."""
 _MOST_REMEMBERED = 4096
 
-Follow = Callable[[bytes, float], bytes]
+_SHORT = 4
+"""Octets of what peers send most: an ACK of TFTP."""
+_beginnings = struct.Struct(f"{_SHORT}s{PLACE - _SHORT}x").iter_unpack
+
+Follow = Callable[[bytes, float], Octets]
 """Given a datagram and the loop's time, returns the one that was prepared to answer it, or nothing."""
 
 _log = structlog.get_logger()
@@ -74,9 +79,9 @@ class SharedUdp(UdpSocket):
         octets, sizes, now = batch.octets, batch.sizes, asyncio.get_running_loop().time()
         followed = []
         first = number = 0
-        for sender, length in zip(batch.senders, lengths, strict=False):
+        for sender, length, (start,) in zip(batch.senders, lengths, _beginnings(octets), strict=False):
             place = number * PLACE
-            data = octets[place : place + length].tobytes()
+            data = start if length == _SHORT else octets[place : place + length].tobytes()
             conversation = self._conversations.get(sender)
             answer = conversation.follow(data, now) if conversation else b""
             size = len(answer)
@@ -96,7 +101,7 @@ class SharedUdp(UdpSocket):
         return number
 
     def _take(
-        self, conversation: "SharedConversation | None", answer: bytes, data: bytes, number: int
+        self, conversation: "SharedConversation | None", answer: Octets, data: bytes, number: int
     ) -> None:
         """Send an answer that has no place in the batch; if there is none, hand over the datagram."""
         if conversation and answer:
@@ -147,11 +152,11 @@ class SharedConversation:
         """Hand over what has already arrived, of the others too."""
         self._port.receive_pending(at_once)
 
-    def send(self, data: bytes, peer: Peer, *, heard: bool = False) -> bool:
+    def send(self, data: Octets, peer: Peer, *, heard: bool = False) -> bool:
         """Send one datagram, as ``UdpSocket.send`` does."""
         return self._port.send(data, peer, heard=heard)
 
-    def send_burst(self, octets: bytes, size: int, peer: Peer, *, heard: bool = False) -> bool:
+    def send_burst(self, octets: Octets, size: int, peer: Peer, *, heard: bool = False) -> bool:
         """Send many datagrams, as ``UdpSocket.send_burst`` does."""
         return self._port.send_burst(octets, size, peer, heard=heard)
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from iluvatar_pxe.assets.source import FileReply, Source
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.segmentation import datagrams as datagrams_of
-from iluvatar_pxe.host.udp import Peer
+from iluvatar_pxe.host.udp import Octets, Peer
 from iluvatar_pxe.host.udp_shared import SharedConversation
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
 from iluvatar_pxe.servers.tftp.ports import Conversation, turn_away
@@ -184,8 +184,6 @@ class Session:
     def _followed(self, transfer: ReadTransfer) -> None:
         if transfer.wanted():
             self._pump(transfer, heard=True)
-        else:
-            transfer.prepare()
 
     def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
         self._send(transfer, heard=heard)
@@ -206,7 +204,7 @@ class Session:
         if datagrams:
             self._dispatch(b"".join(datagrams), len(datagrams[0]), transfer, heard=heard)
 
-    def _dispatch(self, octets: bytes, size: int, transfer: ReadTransfer, *, heard: bool) -> None:
+    def _dispatch(self, octets: Octets, size: int, transfer: ReadTransfer, *, heard: bool) -> None:
         """Send datagrams of ``size`` that lie one behind the other, of which the last may be shorter."""
         if len(octets) <= size:
             self._udp.send(octets, self.client, heard=heard)

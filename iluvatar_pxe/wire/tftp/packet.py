@@ -36,7 +36,7 @@ class _Opcode(IntEnum):
 
 
 _HEADER = struct.Struct(">HH").pack
-_DATA = int(_Opcode.DATA)
+_DATA, _ACK = int(_Opcode.DATA), int(_Opcode.ACK)
 ACK = b"\0\4"
 """The first two octets of an ACK; its block number follows."""
 
@@ -116,7 +116,7 @@ def encode(packet: Packet) -> bytes:
         case Data(block, payload):
             return data_packet(block, payload)
         case Ack(block):
-            return struct.pack(">HH", _Opcode.ACK, block)
+            return ack_packet(block)
         case Error(code, message):
             return struct.pack(">HH", _Opcode.ERROR, code) + _terminated(message)
         case ReadRequest(filename, mode, options):
@@ -132,13 +132,20 @@ def data_packet(block: int, payload: bytes | bytearray) -> bytes:
     return _HEADER(_DATA, block & 0xFFFF) + payload
 
 
-def data_packets(first: int, count: int, blksize: int, payloads: bytes | bytearray, offset: int) -> bytes:
-    """Write ``count`` DATA one behind the other, each of ``blksize`` octets from ``offset`` on, as ``data_packet`` does."""
+def write_data_packets(
+    room: memoryview, start: int, first: int, count: int, blksize: int, payloads: bytes | bytearray
+) -> None:
+    """Write ``count`` DATA of ``blksize`` octets each into ``room`` from ``start`` on, each as ``data_packet`` does."""
     packets, parts = _formats(count, blksize)
     fields: list[int | bytes] = [_DATA] * (3 * count)
     fields[1::3] = [block & 0xFFFF for block in range(first, first + count)]
-    fields[2::3] = parts.unpack_from(payloads, offset)
-    return packets.pack(*fields)
+    fields[2::3] = parts.unpack_from(payloads)
+    packets.pack_into(room, start, *fields)
+
+
+def ack_packet(block: int) -> bytes:
+    """Write an ACK, as ``encode`` does; ``block`` is any number, of which the wire has 16 bits."""
+    return _HEADER(_ACK, block & 0xFFFF)
 
 
 @lru_cache(maxsize=64)

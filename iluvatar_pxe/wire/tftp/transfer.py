@@ -38,10 +38,11 @@ from iluvatar_pxe.wire.tftp.packet import (
     Error,
     ErrorCode,
     OptionAck,
+    ack_packet,
     data_packet,
-    data_packets,
     decode,
     encode,
+    write_data_packets,
 )
 
 FIRST_TIMEOUT = 1
@@ -57,8 +58,11 @@ READ_SIZE = 64 * 1024
 LOCK_STEP_READ_SIZE = 16 * 1024
 """The same without windows: it is enough for a dozen blocks, and many such clients at once take little memory."""
 
+_MOST_READ = 128
+"""Blocks that are written at once, however short they are."""
 _LONGEST_PREPARED = 128 * 1024
-"""Bytes of a window that is written before it is due: it takes that much memory more."""
+"""Bytes of a window that is at hand before it is due: it takes that much memory more."""
+_NOTHING = memoryview(b"")
 
 
 class Outcome(StrEnum):
@@ -101,9 +105,12 @@ class ReadTransfer:
         """Octets of a DATA but the last."""
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
-        self._read_size = READ_SIZE if terms.windowsize > 1 else LOCK_STEP_READ_SIZE
+        self._window_size = terms.windowsize * self.segment
+        read_size = READ_SIZE if terms.windowsize > 1 else LOCK_STEP_READ_SIZE
+        self._read_at_once = min(max(1, read_size // terms.blksize), _MOST_READ)  # blocks
+        is_short = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
+        self._read_ahead = max(self._read_at_once, terms.windowsize if is_short else 0)  # blocks
         self._first_wait = terms.timeout or FIRST_TIMEOUT
-        self._is_preparable = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
         self._last = size // terms.blksize + 1  # shorter than blksize, if need be empty
         self._base = self._high = 0
         self._next = 1
@@ -115,13 +122,13 @@ class ReadTransfer:
         self._expired = 0  # deadlines since the client's last progress
         self._progressed = False  # the deadline is to count anew, even if nothing is due
         self._deadline: float | None = None
-        self._buffer = bytearray()
-        self._complete = 1 if size == 0 else 0  # the last block that is in the buffer
+        self._room = _NOTHING
+        self._written = memoryview(data_packet(1, b"") if size == 0 else b"")  # DATA of blocks, in ``_room``
+        self._behind = 0  # the last block before these: base, or less
+        self._complete = 1 if size == 0 else 0  # the last block of these
         self._fed_until = -1  # nothing is wanted while base is not beyond it
-        self._start = 0  # where ``_buffer`` begins in the file: not behind block base + 1
-        self._prepared = b""  # the window after what is in flight, and the ACK that it answers
-        self._prepared_for: bytes | None = None
-        self._prepared_end = 0
+        self._ready_until = 0  # while ``high`` is less, the window behind it is written
+        self._follows: bytes | None = None  # the ACK that the next window answers, if that is written
 
     @property
     def acknowledged(self) -> bool:
@@ -154,28 +161,36 @@ class ReadTransfer:
             self._end(outcome, f"the client ended it with error {packet.code}: {packet.message!r}")
 
     def prepare(self) -> None:
-        """Write the window that is due once all that is in flight was acknowledged, unless it is long or the client waits."""
-        if self._prepared_for or self._expired or not self._acknowledged or not self._is_preparable:
-            return
-        high, last = self._high, self._last
-        end = high + self._windowsize
-        end = min(end, last)
-        if self._base < self._next - 1 == high < last and end <= self._complete and not self.ending:
-            self._prepared, self._prepared_end = self._window(high + 1, end), end
-            self._prepared_for = ACK + (high & 0xFFFF).to_bytes(2)
+        """Have ``follow`` answer the ACK of all that is in flight, if what comes then is at hand and the client keeps up."""
+        high = self._high
+        self._follows = None
+        if (
+            not self._expired
+            and self._acknowledged
+            and self._base < self._next - 1 == high < self._ready_until
+        ):
+            self._follows = ack_packet(high)
 
-    def follow(self, datagram: bytes, now: float) -> bytes:
-        """Return what was prepared and count it as sent, if ``datagram`` is the ACK of all that was in flight.
+    def follow(self, datagram: bytes, now: float) -> memoryview:
+        """Return the next window and count it as sent, if ``datagram`` is the ACK of all that was in flight.
 
-        That are datagrams of ``segment`` octets one behind the other, of which the last may be shorter. This is what ``receive`` and ``datagrams_to_send`` would do. For any other datagram nothing is done or returned.
+        That are datagrams of ``segment`` octets one behind the other, of which the last may be shorter; they stay
+        until ``supply``. This is what ``receive`` and ``datagrams_to_send`` would do. For any other datagram nothing
+        is done or returned.
         """
-        if datagram != self._prepared_for:
-            return b""
-        self._prepared_for = None
-        self._base, self._high = self._high, self._prepared_end
-        self._next = self._high + 1
+        if datagram != self._follows:
+            return _NOTHING
+        base = self._base = self._high
+        high = base + self._windowsize
+        if high < self._ready_until:
+            self._follows = ack_packet(high)
+        else:
+            self._follows = None
+            high = min(high, self._last)
+        self._high, self._next = high, high + 1
         self._deadline = now + self._first_wait
-        return self._prepared
+        start = (base - self._behind) * self.segment
+        return self._written[start : start + self._window_size]
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """Return the datagrams that are due, in order, and count them as sent."""
@@ -214,15 +229,16 @@ class ReadTransfer:
         """
         if self._base <= self._fed_until or self.ending or self._negotiating:
             return None
-        offset = self._start + len(self._buffer)
-        window = (self._base + self._windowsize) * self._blksize
+        wanted = self._base + self._windowsize
         if not self._acknowledged:
-            length = min(window, self.size) - offset
-        elif offset < window + self._read_size:
-            length = self.size - offset
+            length = min(wanted, self._complete + self._read_at_once) - self._complete
+        elif self._complete < wanted + self._read_ahead:
+            length = self._read_at_once
         else:
             length = 0
-        return (offset, min(length, self._read_size)) if length > 0 else None
+        offset = self._complete * self._blksize
+        length = min(length * self._blksize, self.size - offset)
+        return (offset, length) if length > 0 else None
 
     def supply(self, offset: int, data: bytes | bytearray) -> None:
         """Hand over what was ``wanted`` at ``offset``; fewer bytes than wanted end the transfer."""
@@ -232,15 +248,13 @@ class ReadTransfer:
         if len(data) < wanted[1]:
             self.fail(f"the file became shorter than {self.size} bytes while it was sent")
             return
-        del self._buffer[: self._offset - self._start]
-        self._buffer += data if len(data) == wanted[1] else data[: wanted[1]]
-        self._start = self._offset
-        end = self._start + len(self._buffer)
-        if end == self.size:
-            self._complete = self._fed_until = self._last
+        is_end = offset + wanted[1] == self.size
+        self._append(data if len(data) == wanted[1] else data[: wanted[1]], is_end=is_end)
+        if is_end:
+            self._fed_until = self._ready_until = self._last
         else:
-            self._complete = end // self._blksize
-            self._fed_until = (end - self._read_size) // self._blksize - self._windowsize
+            self._fed_until = self._complete - self._read_ahead - self._windowsize
+            self._ready_until = self._complete - self._windowsize + 1
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""
@@ -307,26 +321,24 @@ class ReadTransfer:
         self._next = behind
         if behind > self._high:
             self._high = behind - 1
-        self._prepared_for = None
-        return self._blocks(first, behind)
+        self._follows = None
+        size = self.segment
+        starts = range((first - 1 - self._behind) * size, (behind - 1 - self._behind) * size, size)
+        return [bytes(self._written[start : start + size]) for start in starts]
 
-    def _blocks(self, first: int, behind: int) -> list[bytes]:
-        start, blksize, buffer = self._start, self._blksize, self._buffer
-        if first + 1 == behind:  # lock-step: what a comprehension needs to begin would be a third of the cost
-            return [data_packet(first, buffer[(first - 1) * blksize - start : first * blksize - start])]
-        ends = range(first * blksize - start, behind * blksize - start, blksize)
-        return [
-            data_packet(block, buffer[end - blksize : end])
-            for block, end in zip(range(first, behind), ends, strict=True)
-        ]
-
-    def _window(self, first: int, last: int) -> bytes:
-        count = last + 1 - first
-        if count == 1 or last == self._last:
-            return b"".join(self._blocks(first, last + 1))
-        return data_packets(
-            first, count, self._blksize, self._buffer, (first - 1) * self._blksize - self._start
-        )
+    def _append(self, data: bytes | bytearray, *, is_end: bool) -> None:
+        """Write the blocks that come next, and drop those that were acknowledged."""
+        kept = self._written[(self._base - self._behind) * self.segment :]
+        count = len(data) // self._blksize
+        last = data_packet(self._last, data[count * self._blksize :]) if is_end else b""
+        start = len(kept) + count * self.segment
+        if len(self._room) < start + len(last):
+            self._room = memoryview(bytearray(start + len(last)))
+        self._room[: len(kept)] = kept
+        write_data_packets(self._room, len(kept), self._complete + 1, count, self._blksize, data)
+        self._room[start : start + len(last)] = last
+        self._written, self._behind = self._room[: start + len(last)], self._base
+        self._complete = self._last if is_end else self._complete + count
 
     def _silence(self) -> str:
         if self._negotiating:
@@ -337,5 +349,5 @@ class ReadTransfer:
 
     def _end(self, outcome: Outcome, reason: str) -> None:
         self.ending = Ending(outcome, self._offset, reason)
-        self._buffer.clear()
-        self._prepared, self._prepared_for = b"", None
+        self._room = self._written = _NOTHING
+        self._ready_until, self._follows = 0, None
