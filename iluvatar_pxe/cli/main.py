@@ -1,16 +1,14 @@
-"""The command line's root: commands, and one line for every expected error."""
+"""The command line's root: its commands."""
 
-import sys
-from io import TextIOWrapper
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from iluvatar_pxe.cli.ending import run
 from iluvatar_pxe.cli.group import new_group
 from iluvatar_pxe.cli.lazy import Entry, LazyGroup
-from iluvatar_pxe.errors import FleetError, IluvatarError, SettingsError, UsageError
-from iluvatar_pxe.printable import printable
 
 _ENROL = "Open or close the enrolment window for new machines."
 
@@ -141,16 +139,5 @@ def root(
 
 
 def main() -> None:
-    """Run a command; exit 0 on success, 1 on failure, 2 on wrong settings, fleet or usage."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names in a locale that has not all characters
-    try:
-        app(prog_name="iluvatar-pxe")
-    except IluvatarError as error:
-        for line in f"iluvatar-pxe: {error}".splitlines():
-            print(printable(line), file=sys.stderr)  # noqa: T201
-        sys.exit(2 if isinstance(error, UsageError | SettingsError | FleetError) else 1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(printable(f"iluvatar-pxe: {where}{error.strerror}"), file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+    """Run a command, and exit."""
+    run(partial(app, prog_name="iluvatar-pxe"))

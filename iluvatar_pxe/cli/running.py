@@ -2,12 +2,12 @@
 
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from iluvatar_pxe.cli.options import settings_for
+from iluvatar_pxe.cli.program import program_as_started
 from iluvatar_pxe.cli.remote import chosen
 from iluvatar_pxe.errors import ControlError
 from iluvatar_pxe.host.daemons import DaemonProcess, running_daemons
@@ -98,10 +98,3 @@ def _check_none_of_others(daemons: list[DaemonProcess]) -> None:
 
 def _with_sudo() -> str:
     return shlex.join(["sudo", program_as_started(), *sys.argv[1:]])
-
-
-def program_as_started() -> str:
-    """Return how this program was typed: ``make run`` starts it by its path."""
-    program = Path(sys.argv[0])
-    is_typed_by_name = shutil.which(program.name) == str(program) or not os.access(program, os.X_OK)
-    return "iluvatar-pxe" if is_typed_by_name else str(program)

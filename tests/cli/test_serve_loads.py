@@ -25,6 +25,7 @@ LATER = (
     "rich.console",
     "sqlalchemy.orm",
     "sushy",
+    "typer",
 )
 """Loaded when they are first needed, or by processes of their own."""
 MOST_OF_OURS, MOST_OF_OTHERS = 760, 460
