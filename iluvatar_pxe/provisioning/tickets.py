@@ -7,6 +7,7 @@ import os
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +24,8 @@ OUTLIVES = 10 * 60.0
 KEY_OCTETS = 32
 MOST_MACHINES = 65536
 """Machines whose tickets' age is known; one that is forgotten counts from the daemon's start."""
+_MOST_TICKETS = 1024
+"""Remembered beside the key, from which they are made."""
 _BOOTS = 2
 """Of each machine, the last ones with a ticket."""
 
@@ -53,6 +56,7 @@ class Tickets:
         self._key = key
         self._keyed = hmac.new(key, digestmod="sha256")
         """To be copied: OpenSSL looks for the algorithm anew whenever a key is set."""
+        self._ageless = lru_cache(_MOST_TICKETS)(self._make)
         self._clock = clock
         self._opened = clock()
         self._first_minted: Recent[UUID, dict[int, float]] = Recent(MOST_MACHINES)
@@ -72,7 +76,7 @@ class Tickets:
 
     def ageless(self, claim: Claim, purpose: str) -> str:
         """Return a ticket for which only ``claimed`` is asked: how long it is good, other things say."""
-        return _text(self._sign(claim, purpose))
+        return self._ageless(claim, purpose)
 
     def claimed(self, ticket: str, purpose: str) -> Claim | None:
         """Return what a ticket says if it is genuine, and for this purpose, however old it is; else None."""
@@ -98,6 +102,9 @@ class Tickets:
         """Say whether a ticket is so young that it is good although its machine has begun another boot."""
         born = self._born(claim.machine_id).get(claim.generation)
         return born is not None and self._clock() - born < OUTLIVES
+
+    def _make(self, claim: Claim, purpose: str) -> str:
+        return _text(self._sign(claim, purpose))
 
     def _is_young(self, claim: Claim) -> bool:
         born = self._born(claim.machine_id).get(claim.generation, self._opened)

@@ -53,6 +53,10 @@ class RepeatedScripts:
         self._meter.sent += len(body)
         return b"%b%d%b%b" % (_BEFORE, len(body), _after(int(time.time())), body)
 
+    def clear(self) -> None:
+        """Forget all of it: other interfaces are served from now on."""
+        self._standings.clear()
+
     def _again(self, standing: Standing) -> bytes:
         """Return a script with its ticket."""
         ticket = self._booter.handout.ticket(standing.claim) if standing.claim else ""

@@ -117,13 +117,14 @@ class HttpServer:
         app.add_routes(routes)
         if late:
             app.router.register_resource(LateRoutes(late))
+        self._repeated = RepeatedScripts(booters, countdowns, self._gate, self.meter, settings.port)
         self._runner = one_line_runner(
             app,
             limits,
             mac_of,
             self.meter,
             self._gate.admit,
-            RepeatedScripts(booters, countdowns, self._gate, self.meter, settings.port).answer,
+            self._repeated.answer,
             access_log=None,
             logger=quiet_logger(),
             keepalive_timeout=idle,
@@ -141,6 +142,7 @@ class HttpServer:
         if self._runner.server is None:
             await self._runner.setup()
         self._gate.follow(interfaces)
+        self._repeated.clear()
         self._addresses = tuple(dict.fromkeys([*(one.address for one in interfaces), _LOCALHOST]))
         await self.certificates.renew(self._names())
         ports = (self._settings.port, self._settings.tls_port)

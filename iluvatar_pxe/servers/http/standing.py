@@ -30,7 +30,6 @@ class Standing(NamedTuple):
     asker: Asker
     machine: Machine
     neighbour: str
-    routed: bool
     until: float
     """By ``time.monotonic``: then it is due to be recorded again that the machine was seen."""
     state: State
@@ -84,7 +83,6 @@ class Standings:
             asker,
             machine,
             neighbour,
-            routed=booter.trust.is_routed(asker.client),
             until=time.monotonic() + left.total_seconds(),
             state=state,
             pieces=tuple(piece.encode() for piece in pieces),
@@ -93,13 +91,18 @@ class Standings:
         )
         self._known.put(question, standing)
 
+    def clear(self) -> None:
+        """Forget all of it: another host's address may be behind a router now, or no longer."""
+        self._known = Recent(MOST_STANDING)
+
     def _now(self) -> State:
         """Return what decides, and forget what was kept under another fleet."""
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._end_turn)
         state = self._state.now()
         if state.fleet is not self._fleet:
-            self._fleet, self._known = state.fleet, Recent(MOST_STANDING)
+            self._fleet = state.fleet
+            self.clear()
         return state
 
     def _end_turn(self) -> None:
@@ -107,7 +110,7 @@ class Standings:
         self._state.next_turn()
 
     def _is_there(self, one: Standing) -> bool:
-        booter, address = self._booter, one.asker.client
-        if booter.trust.mac_of(address) != one.neighbour or booter.trust.is_routed(address) is not one.routed:
+        booter = self._booter
+        if booter.trust.mac_of(one.asker.client) != one.neighbour:
             return False
         return not one.own or booter.inventory.asked_within(one.machine.id, DHCP_WITHIN)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
+from support.interfaces import read_interface
 from support.waiting import wait_until
 from support.web import CLIENT, Web, response_of, web
 
@@ -197,6 +198,15 @@ def test_a_stranger_who_asks_the_same_gets_no_ticket_and_nothing_of_it_stays(ser
     assert ticket_of(before) not in served.get_from(STRANGER, ASKED).text
     served.neighbours[STRANGER] = OTHER
     assert ticket_of(before) not in served.get_from(STRANGER, ASKED).text
+    assert script(served) == before
+
+
+def test_nothing_stands_once_other_interfaces_are_served(served: Web) -> None:
+    """An address may be one behind a router then."""
+    before = script(served)
+    assert len(standings_of(served)._known)
+    served.call(served.server.serve([read_interface("lo")]))
+    assert not len(standings_of(served)._known)
     assert script(served) == before
 
 
