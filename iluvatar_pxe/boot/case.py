@@ -11,7 +11,6 @@ from iluvatar_pxe.fleet.models import Boot, Fleet, ListedMachine, Rule
 from iluvatar_pxe.fleet.nics import machine_with
 from iluvatar_pxe.fleet.root import RootKind
 from iluvatar_pxe.machines.model import Machine, Snapshot
-from iluvatar_pxe.machines.raspberry_pi import same_serial
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.machines.states import Assignment, Intent, LayerKind, Phase, Role
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -189,7 +188,7 @@ def _twin(machine: Machine | None, serial: str, snapshot: Snapshot, fleet: Fleet
     """Return what the first other machine is called that has this serial number, and more than asked once."""
     if not serial:
         return ""
-    others = (one for one in snapshot.by_id.values() if one.serial and same_serial(one.serial, serial))
+    others = snapshot.with_serial(serial)
     settled = (one for one in others if one.phase is not Phase.DISCOVERED or one.assignment)
     earlier = [
         one

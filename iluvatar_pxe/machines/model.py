@@ -8,11 +8,12 @@ from typing import Self, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct, field
-from rpds import HashTrieMap
+from rpds import HashTrieMap, HashTrieSet
 
 from iluvatar_pxe.machines.boots import DHCP, Happening, Stage
 from iluvatar_pxe.machines.hardware import Described, Hardware, hardware_of
 from iluvatar_pxe.machines.inspection import Inspection
+from iluvatar_pxe.machines.raspberry_pi import same_serial, serial_key
 from iluvatar_pxe.machines.report import Report
 from iluvatar_pxe.machines.seed import Seed
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
@@ -175,6 +176,9 @@ class Era:
         return 0
 
 
+_NOBODY: "HashTrieSet[UUID]" = HashTrieSet()
+
+
 class Snapshot(Struct, frozen=True):
     """All machines at one moment. A change makes a new one that shares nearly everything with the old."""
 
@@ -183,6 +187,8 @@ class Snapshot(Struct, frozen=True):
     """By MAC, the machine that it belongs to."""
     twins: "HashTrieMap[Hardware, frozenset[UUID]]" = field(default_factory=HashTrieMap)
     """Machines by hardware identity."""
+    serials: "HashTrieMap[str, HashTrieSet[UUID]]" = field(default_factory=HashTrieMap)
+    """Machines by serial number, as ``serial_key`` has it; those that told none are left out."""
     era: Era = field(default_factory=Era)
     """The very same object in snapshots that differ only in when machines were seen."""
 
@@ -228,6 +234,11 @@ class Snapshot(Struct, frozen=True):
         ids = self.twins.get(hardware, frozenset()) if hardware else frozenset()
         return tuple(self.by_id[one] for one in sorted(ids))
 
+    def with_serial(self, serial: str) -> tuple[Machine, ...]:
+        """Return the machines that told this serial number, in the form of Raspberry Pis too: see ``same_serial``."""
+        ids = self.serials.get(serial_key(serial), _NOBODY)
+        return tuple(one for id_ in sorted(ids) if same_serial((one := self.by_id[id_]).serial, serial))
+
     def ids_with(self, told: Described) -> frozenset[UUID]:
         """Return the ids of the machines that have the hardware which a machine or a sighting tells."""
         hardware = hardware_of(told)
@@ -236,8 +247,7 @@ class Snapshot(Struct, frozen=True):
     def with_machine(self, machine: Machine) -> Self:
         """Return the snapshot with this machine as it is now; its MACs belong to no other any more."""
         old = self.by_id.get(machine.id)
-        twins = self.twins
-        owners = self.owners
+        twins, serials, owners = self.twins, self.serials, self.owners
         if old is None or old.macs != machine.macs:
             for mac in set(old.macs if old else ()) - set(machine.macs):
                 owners = owners.discard(mac) if owners.get(mac) == machine.id else owners
@@ -249,11 +259,16 @@ class Snapshot(Struct, frozen=True):
         ):
             before, now = hardware_of(old) if old else None, hardware_of(machine)
             twins = _joined(_left(twins, before, machine.id), now, machine.id)
-        return type(self)(self.by_id.insert(machine.id, machine), owners, twins)
+        if (serial := old.serial if old else "") != machine.serial:
+            serials = _without_serial(serials, serial, machine.id)
+            serials = _with_serial(serials, machine.serial, machine.id)
+        return type(self)(self.by_id.insert(machine.id, machine), owners, twins, serials)
 
     def with_seen(self, machine: Machine) -> Self:
         """Return the snapshot with a machine of which nothing is new but when it was seen."""
-        return type(self)(self.by_id.insert(machine.id, machine), self.owners, self.twins, self.era)
+        return type(self)(
+            self.by_id.insert(machine.id, machine), self.owners, self.twins, self.serials, self.era
+        )
 
     def without(self, machine_id: UUID) -> Self:
         """Return the snapshot without this machine."""
@@ -264,10 +279,13 @@ class Snapshot(Struct, frozen=True):
         for mac in old.macs:
             owners = owners.discard(mac) if owners.get(mac) == machine_id else owners
         twins = _left(self.twins, hardware_of(old), machine_id)
-        return type(self)(self.by_id.remove(machine_id), owners, twins)
+        serials = _without_serial(self.serials, old.serial, machine_id)
+        return type(self)(self.by_id.remove(machine_id), owners, twins, serials)
 
 
 _Twins: TypeAlias = "HashTrieMap[Hardware, frozenset[UUID]]"
+_Serials: TypeAlias = "HashTrieMap[str, HashTrieSet[UUID]]"
+"""Many may share one that nobody filled in, so the sets are persistent too."""
 
 
 def _joined(twins: _Twins, hardware: Hardware | None, machine_id: UUID) -> _Twins:
@@ -281,3 +299,16 @@ def _left(twins: _Twins, hardware: Hardware | None, machine_id: UUID) -> _Twins:
         return twins
     others = twins.get(hardware, frozenset()) - {machine_id}
     return twins.insert(hardware, others) if others else twins.discard(hardware)
+
+
+def _with_serial(serials: _Serials, serial: str, machine_id: UUID) -> _Serials:
+    key = serial_key(serial)
+    return serials.insert(key, serials.get(key, _NOBODY).insert(machine_id)) if serial else serials
+
+
+def _without_serial(serials: _Serials, serial: str, machine_id: UUID) -> _Serials:
+    if not serial:
+        return serials
+    key = serial_key(serial)
+    others = serials.get(key, _NOBODY).discard(machine_id)
+    return serials.insert(key, others) if len(others) else serials.discard(key)

@@ -123,7 +123,18 @@ def same_serial(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     if not _SHORT_SERIAL.fullmatch(short) or not _ANY_SERIAL.fullmatch(long):
         return False
-    return long[-8:] in {short, bytes.fromhex(short)[::-1].hex()}
+    return long[-8:] in {short, _reversed(short)}
+
+
+def serial_key(serial: str) -> str:
+    """Return what serial numbers have in common that are the ``same_serial``; others may have it too."""
+    if not _ANY_SERIAL.fullmatch(serial):
+        return serial
+    return min(serial[-8:], _reversed(serial[-8:]))
+
+
+def _reversed(digits: str) -> str:
+    return bytes.fromhex(digits)[::-1].hex()
 
 
 class PiFile(Struct, frozen=True):

@@ -147,8 +147,7 @@ def _is_its_own(asked: PiFile, machine: Machine, booter: Booter) -> bool:
         return True
     if machine.serial:
         return same_serial(machine.serial, asked.serial)
-    machines = booter.inventory.snapshot.by_id.values()
-    return not any(same_serial(one.serial, asked.serial) for one in machines)
+    return not booter.inventory.snapshot.with_serial(asked.serial)
 
 
 async def _source(booter: Booter, plan: ServePiFiles, file: str, client: IPv4Address) -> Source | None:

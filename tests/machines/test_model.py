@@ -13,6 +13,7 @@ from support.machines import machine_of
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.hardware import hardware_of, swapped
 from iluvatar_pxe.machines.model import Machine, Snapshot
+from iluvatar_pxe.machines.raspberry_pi import same_serial, serial_key
 from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 from iluvatar_pxe.values import replace
 
@@ -47,6 +48,18 @@ def test_the_same_hardware_is_found_in_either_byte_order(uuid: UUID) -> None:
     machine = machine_of(A, uuid=REAL, serial="CZ1", product="EliteDesk")
     assert Snapshot.of([machine]).with_hardware(hardware_of(replace(machine, uuid=uuid))) == (machine,)
     assert Snapshot.of([machine]).with_hardware(None) == ()
+
+
+def test_a_pi_is_found_by_its_serial_number_in_any_form() -> None:
+    short, reverse = "b66c4c16", "164c6cb6"
+    pis = [
+        machine_of(f"b8:27:eb:00:00:{number:02x}", serial=serial, id=UUID(int=number))
+        for number, serial in enumerate((short, reverse, f"10000000{short}", f"20000000{reverse}", "PF", ""))
+    ]
+    snapshot = Snapshot.of(pis)
+    for serial in (*(one.serial for one in pis), f"30000000{short}", "pf"):
+        same = tuple(one for one in pis if one.serial and same_serial(one.serial, serial))
+        assert snapshot.with_serial(serial) == same, serial
 
 
 def test_a_title_is_the_name_or_the_first_card() -> None:
@@ -107,7 +120,13 @@ class SnapshotAgainstModel(RuleBasedStateMachine):
         self.model = Model()
         self.snapshot = Snapshot()
 
-    @rule(id_=IDS, macs=CARDS, uuid=UUIDS, serial=st.sampled_from(["", "CZ1", "None"]), data=st.data())
+    @rule(
+        id_=IDS,
+        macs=CARDS,
+        uuid=UUIDS,
+        serial=st.sampled_from(["", "CZ1", "None", "b66c4c16", "10000000164c6cb6"]),
+        data=st.data(),
+    )
     def put(self, id_: UUID, macs: list[str], uuid: UUID | None, serial: str, data: st.DataObject) -> None:
         machine = machine_of(*macs, id=id_, uuid=uuid, serial=serial, product="EliteDesk")
         for change in data.draw(st.permutations(self.model.put(machine))):
@@ -132,6 +151,11 @@ class SnapshotAgainstModel(RuleBasedStateMachine):
             if hardware := hardware_of(one):
                 twins.setdefault(hardware, set()).add(one.id)
         assert dict(self.snapshot.twins.items()) == twins
+        serials: dict[str, set[UUID]] = {}
+        for one in machines.values():
+            if one.serial:
+                serials.setdefault(serial_key(one.serial), set()).add(one.id)
+        assert {serial: set(ids) for serial, ids in self.snapshot.serials.items()} == serials
         for one in machines.values():
             found = self.snapshot.with_hardware(hardware_of(one))
             assert (one in found) == (hardware_of(one) is not None)

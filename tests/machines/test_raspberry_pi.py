@@ -15,6 +15,7 @@ from iluvatar_pxe.machines.raspberry_pi import (
     parse_file_name,
     raspberry_pi,
     same_serial,
+    serial_key,
 )
 from iluvatar_pxe.machines.sighting import Firmware
 from iluvatar_pxe.wire.pxe import CpuArch
@@ -151,6 +152,22 @@ def test_serial_numbers_are_equal_in_either_byte_order() -> None:
     assert same_serial(f"10000000{SERIAL}", SERIAL), "as UEFI tells it"
     assert not same_serial(f"10000000{SERIAL}", f"20000000{SERIAL}")
     assert not same_serial(f"PF{SERIAL}", SERIAL)
+
+
+SERIALS = st.one_of(
+    st.text(max_size=4),
+    st.builds(
+        lambda long, short, reverse: long + (bytes.fromhex(short)[::-1].hex() if reverse else short),
+        st.sampled_from(["", "10000000", "1000000", "PF"]),
+        st.sampled_from([SERIAL, "164c6cb7", "00000000", "01000001"]),
+        st.booleans(),
+    ),
+)
+
+
+@given(SERIALS, SERIALS)
+def test_the_same_serial_numbers_have_the_same_key(one: str, other: str) -> None:
+    assert not same_serial(one, other) or serial_key(one) == serial_key(other)
 
 
 def test_every_quirk_says_what_how_it_is_known_and_what_is_done() -> None:
