@@ -4,12 +4,11 @@ import http.client
 import json
 import os
 import ssl
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
-
-from msgspec import Struct
 
 from iluvatar_pxe.admin.requests.request import CommandResult, Request, target_of
 from iluvatar_pxe.errors import ControlError, OperationError, UsageError
@@ -35,11 +34,12 @@ COMMANDS = frozenset(
 _LONGEST_ANSWER = 64 << 20
 
 
-class Server(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Server:
     """Another host's daemon: its address, who asks, and which CA its certificate is of; None: those of the system."""
 
     url: SplitResult
-    token: str
+    token: str = field(repr=False)
     ca: Path | None
 
 

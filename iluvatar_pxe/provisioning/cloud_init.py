@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from msgspec import Struct
@@ -26,11 +27,12 @@ HOLD_SECONDS = 12.0
 """A node asks again after 30 s without an answer, and cloud-init never gives up waiting for one."""
 
 
-class Asker(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
     """A machine that shows its ticket from its own address."""
 
     machine: Machine
-    ticket: str
+    ticket: str = field(repr=False)
     place: ToBeMade
     client: IPv4Address
     links: Links

@@ -57,13 +57,14 @@ def _not_read(_: Machine) -> DiskChoice | None:
     return None
 
 
-class Made(Struct, frozen=True):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
     """A configuration as text, which installs Talos on a disk.
 
     A ``partial`` one installs nothing: the machine waits in maintenance, for its disks to be read.
     """
 
-    text: str
+    text: str = dataclasses.field(repr=False)
     partial: bool
     disk: DiskChoice | None = None
 

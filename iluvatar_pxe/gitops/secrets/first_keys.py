@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-
-from msgspec import Struct
+from dataclasses import dataclass, field
 
 from iluvatar_pxe.gitops.origin import Origin
 from iluvatar_pxe.gitops.publish import publish
@@ -19,11 +18,12 @@ KEY_FILE = "age.key"
 """The daemon's own age key, in the state directory."""
 
 
-class FirstKeys(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FirstKeys:
     """Those that did not exist before; None for one that did."""
 
-    token: str | None = None
-    recovery: str | None = None
+    token: str | None = field(default=None, repr=False)
+    recovery: str | None = field(default=None, repr=False)
 
     def lines(self) -> list[str]:
         """Return what the owner has to read now, or never."""

@@ -1,7 +1,8 @@
 """The tickets that Raspberry Pis show below ``/cloud-init/TICKET``, and who shows them."""
 
+from dataclasses import dataclass, field
+
 from aiohttp import web
-from msgspec import Struct
 
 from iluvatar_pxe.boot.plan import Hold, Ignore
 from iluvatar_pxe.machines.model import Machine, sighting_of
@@ -12,12 +13,13 @@ from iluvatar_pxe.servers.http.context import booter_of, client_of, links_of
 from iluvatar_pxe.servers.http.holders import check_holder
 
 
-class ShownTicket(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ShownTicket:
     """A ticket that its machine shows."""
 
     booter: Booter
     cloud_init: CloudInit
-    ticket: str
+    ticket: str = field(repr=False)
     holder: Holder
 
     @property

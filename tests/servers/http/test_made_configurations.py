@@ -143,6 +143,9 @@ def test_a_machine_gets_a_configuration_of_its_own_that_nobody_may_keep(tmp_path
         assert machine(served).reached is Stage.CONFIG
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert not [path for path in files if BUNDLE.trustd_token.encode() in path.read_bytes()]
+        made = served.call(_make(served))
+        assert BUNDLE.trustd_token in made.text
+        assert BUNDLE.trustd_token not in repr(made)
 
 
 def test_control_planes_bring_manifests_and_workers_do_not(tmp_path: Path) -> None:
