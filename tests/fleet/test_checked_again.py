@@ -1,9 +1,15 @@
 """A fleet that is read again: what was right before is wrong as soon as something that it depends on has changed."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iluvatar_pxe.errors import FleetError
+from iluvatar_pxe.fleet import checks
 from iluvatar_pxe.fleet.parse import parse_fleet
+from iluvatar_pxe.fleet.reading import read_text
+
+Files = dict[str, str]
 
 FILES = {
     "fleet.yaml": "menu: {entries: [{name: rescue, script: rescue.ipxe}]}\n",
@@ -16,6 +22,28 @@ FILES = {
     "rescue.ipxe": "#!ipxe\nshell\n",
 }
 K3S = "kind: k3s\nk3s: {version: v1.36.1+k3s1}\n"
+TALOS = FILES["layers/arda.yaml"]
+ONE, TWO = (f'match: {{macs: ["52:54:00:00:00:0{number}"]}}\n' for number in (1, 2))
+OTHERS = {
+    "fleet.yaml": ("", FILES["fleet.yaml"], "domain: 7\n", "rules: [{match: {}, layer: ainur}]\n"),
+    "layers/arda.yaml": (TALOS, K3S, "kind: x\n", f"{TALOS}config: {{controlplane: configs/two.yaml}}\n"),
+    "layers/ainur.yaml": (K3S, TALOS),
+    "patches/a.yaml": ("machine: {}\n",),
+    "configs/two.yaml": ("machine: {}\n",),
+    "rescue.ipxe": ("#!ipxe\nshell\n", "shell\n"),
+    "clusters/arda.yaml": ("layer: arda\n",),
+}
+MACHINES = (
+    *(ONE, TWO, f"{ONE}role: worker\n", f"{TWO}role: server\nlayer: ainur\n", f"{TWO}layer: gone\n"),
+    *(f"{ONE}patches: [patches/a.yaml]\n", f"{TWO}config: configs/two.yaml\n", f"{ONE}chain: menu\n"),
+    *(f"{ONE}chain: ipxe\nscript: rescue.ipxe\n", f"{TWO}chain: ipxe\nscript: machines/two.yaml\n"),
+    *(f"{ONE}address: 192.0.2.7\n", f"{TWO}address: 192.0.2.7\n", f"{ONE}name: one\n", f"{ONE}colour: red\n"),
+    *("x", "a: \n b\n", f"{ONE}image: x\nrole: agent\n", f"{TWO}chain: local\n"),
+)
+TEXTS = OTHERS | {f"machines/{name}.yaml": MACHINES for name in ("one", "two", "ainur")}
+EDIT = st.sampled_from(sorted(TEXTS)).flatmap(
+    lambda path: st.tuples(st.just(path), st.sampled_from((None, *TEXTS[path])))
+)
 
 
 @pytest.mark.parametrize(
@@ -42,9 +70,33 @@ def test_a_change_is_judged_with_all_that_depends_on_it(
     assert faults(FILES) == set()
 
 
-def faults(files: dict[str, str]) -> set[str]:
+def faults(files: Files) -> set[str]:
+    return {line.partition(":")[0] for line in findings(files) if line.startswith("machines/")}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.lists(EDIT, min_size=1, max_size=3), st.booleans()), min_size=1, max_size=6))
+def test_what_was_read_before_changes_no_verdict(
+    pushes: list[tuple[list[tuple[str, str | None]], bool]],
+) -> None:
+    """The next push is made on top of a refused one, or of what was right before it."""
+    findings(FILES, anew=True)
+    files, states = FILES, [FILES]
+    for edits, stays in pushes:
+        changed = {**files, **dict(edits)}
+        states.append({path: text for path, text in changed.items() if text is not None})
+        files = states[-1] if stays or not findings(states[-1]) else files
+    remembered = [findings(state) for state in states]
+    assert remembered == [findings(state, anew=True) for state in states]
+
+
+def findings(files: Files, *, anew: bool = False) -> list[str]:
+    """Return what is wrong with a fleet; ``anew``: as a process says that has read nothing yet."""
+    if anew:
+        checks._judged = checks._Judged({}, {})
+        read_text.cache_clear()
     try:
         parse_fleet(files)
     except FleetError as error:
-        return {line.partition(":")[0] for line in error.findings if line.startswith("machines/")}
-    return set()
+        return error.findings
+    return []

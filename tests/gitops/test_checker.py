@@ -20,6 +20,7 @@ from support.repositories import Person, git
 from support.waiting import PATIENCE, until
 
 from iluvatar_pxe.errors import RepositoryError
+from iluvatar_pxe.fleet import checks
 from iluvatar_pxe.gitops import checker as program
 from iluvatar_pxe.gitops import checking as part_of_daemon
 from iluvatar_pxe.gitops.checker import Checker, serve
@@ -83,10 +84,12 @@ async def checking(fleet: Path) -> AsyncIterator[Checking]:
 
 
 def by_hook(updates: str) -> tuple[int, str]:
-    """Return what the hook says where no checker runs."""
+    """Return what the hook says where no checker runs: it remembers nothing."""
     repository = Repository(Git(Path.cwd()), "main")
     lines = updates_of(updates)
-    return conclude(repository, lines, asyncio.run(judge(repository, lines)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "_judged", checks._Judged({}, {}))
+        return conclude(repository, lines, asyncio.run(judge(repository, lines)))
 
 
 def by_checker(checker: Checker, updates: str) -> tuple[int, str]:
