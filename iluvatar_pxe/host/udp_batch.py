@@ -13,6 +13,8 @@ PLACE = 1504
 """Octets for a datagram; the rest of a longer one is cut off. By powers of two, all would begin in the same cache lines."""
 _NAME = 16
 """Octets of a sockaddr_in(3type): 2 of the family, 2 of the port, 4 of the address."""
+_DO_NOT_WAIT = int(socket.MSG_DONTWAIT)
+"""A plain number: to put two flags of an enumeration together takes longer than to answer a query."""
 
 _libc = ctypes.PyDLL(
     None
@@ -72,7 +74,7 @@ class UdpBatch:
     def receive(self) -> list[int]:
         """Take in what has come, in place of what lay here before; return how many octets each datagram has."""
         count = _receive(
-            self._socket.fileno(), ctypes.addressof(self._received), self._most, socket.MSG_DONTWAIT, None
+            self._socket.fileno(), ctypes.addressof(self._received), self._most, _DO_NOT_WAIT, None
         )
         return self._lengths[:count].tolist() if count > 0 else []
 
@@ -91,7 +93,7 @@ class UdpBatch:
         octets = 0
         while start < end:
             place = ctypes.addressof(self._sent) + start * ctypes.sizeof(_Message)
-            count = _send(self._socket.fileno(), place, end - start, socket.MSG_DONTWAIT | flags)
+            count = _send(self._socket.fileno(), place, end - start, _DO_NOT_WAIT | int(flags))
             if count <= 0:
                 on_refused(start)
             octets += sum(self.sizes[start : start + max(count, 0)])
