@@ -26,7 +26,7 @@ class Model(BaseModel):
     @classmethod
     def _empty_is_absent(cls, data: Any) -> Any:
         """A key whose lines are all commented out is as if it were not there."""
-        if not isinstance(data, Mapping):
+        if not isinstance(data, Mapping) or None not in data.values():
             return data
         known = {info.alias for info in cls.model_fields.values() if GIVEN not in info.metadata}
         return {key: value for key, value in data.items() if value is not None or key not in known}

@@ -11,6 +11,7 @@ from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from iluvatar_pxe.fleet.yaml.composer import DocumentError, Marks, Node, compose, compose_all
+from iluvatar_pxe.fleet.yaml.plain import read_plain
 from iluvatar_pxe.printable import printable
 
 Location = tuple[int | str, ...]
@@ -87,8 +88,10 @@ class Document(Struct, frozen=True):
 
 def parse_yaml(text: str) -> Document:
     """Return the mapping that a text holds, an empty one if it holds nothing; raises DocumentError."""
-    with _faults_named(text):
-        line, node = compose(text)
+    if (found := read_plain(text)) is None:
+        with _faults_named(text):
+            found = compose(text)
+    line, node = found
     return _mapping(line, node, "has no keys; write 'key: value' lines") or Document({}, line, {})
 
 
