@@ -17,6 +17,8 @@ from iluvatar_pxe.host import segmentation
 Peer = tuple[str, int]
 """IPv4 address as text, UDP port."""
 Octets = bytes | memoryview
+Follow = Callable[[bytes, float], Octets]
+"""Given a datagram and the loop's time, returns the one that was prepared to answer it, or nothing."""
 
 _LONGEST_DATAGRAM = 4096
 """Bytes; nothing that boots a machine sends a longer one, so the rest of such a datagram is cut off."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from iluvatar_pxe.host.segmentation import Ancillary
-from iluvatar_pxe.host.udp import NON_BLOCKING_UDP, Octets, Peer, UdpSocket
+from iluvatar_pxe.host.udp import NON_BLOCKING_UDP, Follow, Octets, Peer, UdpSocket
 
 _LONGEST_DATAGRAM = 400
 """Bytes of what the peer sends, the rest is cut off. Python takes no memory from the C library for so few."""
@@ -24,6 +24,8 @@ class UdpConversation(UdpSocket):
         super().__init__(sock)
         self._peer: Peer | None = None
         self._connected: socket.socket | None = None
+        self._follow: Follow | None = None
+        self._on_followed: Callable[[], None] | None = None
 
     def connect(self, peer: Peer) -> None:
         """Say who the peer is, before anything is sent to it; never raises."""
@@ -42,6 +44,10 @@ class UdpConversation(UdpSocket):
         super().start(on_datagram, at_once=at_once)
         if self._connected:
             asyncio.get_running_loop().add_reader(self._connected, self._receive_one)
+
+    def answer_early(self, follow: Follow, on_followed: Callable[[], None]) -> None:
+        """Send what ``follow`` returns for a datagram of the peer, then call ``on_followed``; if it is nothing, hand it over."""
+        self._follow, self._on_followed = follow, on_followed
 
     def receive_pending(self, at_once: int = 0) -> None:
         for _ in range(at_once):
@@ -63,6 +69,7 @@ class UdpConversation(UdpSocket):
             if self._loop is not None:
                 self._loop.remove_reader(self._connected)
             self._connected.close()
+        self._follow = self._on_followed = None
         super().close()
 
     def _send_segments(
@@ -77,13 +84,18 @@ class UdpConversation(UdpSocket):
         return True
 
     def _receive_one(self) -> bool:
-        if self._connected is None or self._peer is None:
+        peer, follow, on_followed = self._peer, self._follow, self._on_followed
+        if self._connected is None or peer is None:
             return False
         try:
             data = self._connected.recv(_LONGEST_DATAGRAM)
         except OSError:  # nothing there, an ICMP error, or closed
             return False
-        self._hand_over(data, self._peer)
+        if follow and on_followed and self._loop and (answer := follow(data, self._loop.time())):
+            self.send(answer, peer, heard=True)
+            on_followed()
+        else:
+            self._hand_over(data, peer)
         return True
 
     def _share_port_with(self, other: socket.socket) -> None:

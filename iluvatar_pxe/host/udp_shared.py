@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from iluvatar_pxe.host.udp import Octets, Peer, UdpSocket, enlarge_receive_buffer
+from iluvatar_pxe.host.udp import Follow, Octets, Peer, UdpSocket, enlarge_receive_buffer
 from iluvatar_pxe.host.udp_batch import PLACE, UdpBatch, number_of
 
 _AT_ONCE = 64
@@ -21,9 +21,6 @@ _MOST_REMEMBERED = 4096
 _SHORT = 4
 """Octets of what peers send most: an ACK of TFTP."""
 _beginnings = struct.Struct(f"{_SHORT}s{PLACE - _SHORT}x").iter_unpack
-
-Follow = Callable[[bytes, float], Octets]
-"""Given a datagram and the loop's time, returns the one that was prepared to answer it, or nothing."""
 
 _log = structlog.get_logger()
 

@@ -49,6 +49,24 @@ async def test_peer_and_stranger_are_heard_and_answered_from_one_port(
     assert ends[1].recvfrom(99) == (b"no", udp.local)
 
 
+async def test_only_the_peer_is_answered_early(
+    udp: UdpConversation, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    heard: list[bytes] = []
+    followed: list[str] = []
+    udp.connect(ends[0].getsockname())
+    udp.start(lambda data, _: heard.append(data))
+    udp.answer_early(lambda data, _now: b"early" if data == b"go" else b"", lambda: followed.append("peer"))
+    for end, data in zip((*ends, ends[0]), (b"go", b"go", b"what"), strict=True):
+        end.sendto(data, udp.local)
+    udp.receive_pending(64)
+    assert ends[0].recvfrom(99) == (b"early", udp.local)
+    assert (heard, followed) == ([b"what", b"go"], ["peer"])
+    ends[1].settimeout(0)
+    with pytest.raises(BlockingIOError):
+        ends[1].recv(9)
+
+
 async def test_what_waits_is_read_before_a_decision(
     udp: UdpConversation, ends: tuple[socket.socket, socket.socket]
 ) -> None:

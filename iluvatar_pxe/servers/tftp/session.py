@@ -9,7 +9,6 @@ from iluvatar_pxe.assets.source import FileReply, Source
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.segmentation import datagrams as datagrams_of
 from iluvatar_pxe.host.udp import Octets, Peer
-from iluvatar_pxe.host.udp_shared import SharedConversation
 from iluvatar_pxe.servers.tftp.netascii import NetasciiSource
 from iluvatar_pxe.servers.tftp.ports import Conversation, turn_away
 from iluvatar_pxe.wire.tftp.options import Limits, Terms, negotiate
@@ -144,7 +143,7 @@ class Session:
         """Read what is not at hand, in threads; all else happens as datagrams come."""
         self._transfer, self._source = transfer, source
         self._udp.start(self._on_datagram)
-        if isinstance(self._udp, SharedConversation):
+        if self.terms.windowsize == 1:
             self._udp.answer_early(transfer.follow, partial(self._followed, transfer))
         self._pump(transfer)
         while not transfer.ending:
@@ -182,13 +181,16 @@ class Session:
             self._pump(transfer, heard=transfer.acknowledged)
 
     def _followed(self, transfer: ReadTransfer) -> None:
-        if transfer.wanted():
-            self._pump(transfer, heard=True)
+        """Read on, once all that may be sent before the next ACK is on its way."""
+        if transfer.wanted() and not self._is_reading:
+            self._read_at_hand(transfer)
+            transfer.prepare()
 
     def _pump(self, transfer: ReadTransfer, *, heard: bool = False) -> None:
         self._send(transfer, heard=heard)
         if transfer.wanted() and not self._is_reading:
-            self._read_at_hand(transfer, heard=heard)
+            self._read_at_hand(transfer)
+            self._send(transfer, heard=heard)
         if transfer.ending:
             self._wake.set()
         deadline = transfer.deadline()
@@ -214,15 +216,14 @@ class Session:
             for datagram in datagrams_of(octets, size):
                 self._udp.send(datagram, self.client, heard=heard)
 
-    def _read_at_hand(self, transfer: ReadTransfer, *, heard: bool) -> None:
-        """Supply what is wanted, and send it, as long as no disk has to be waited for; ``run`` does the rest."""
+    def _read_at_hand(self, transfer: ReadTransfer) -> None:
+        """Supply what is wanted, as long as no disk has to be waited for; ``run`` does the rest."""
         for _ in range(_READS_AT_ONCE):
             wanted = transfer.wanted()
             data = self._source.at_hand(*wanted) if wanted and self._source else None
             if wanted is None or data is None:
                 break
             transfer.supply(wanted[0], data)
-            self._send(transfer, heard=heard)
         if transfer.wanted():
             self._wake.set()
 
