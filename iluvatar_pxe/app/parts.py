@@ -282,6 +282,7 @@ class Parts:
             self.http,
             self.names,
             ntp,
+            talos,
             others,
             lag,
             Inspector(maintenance, inventory, self.fleet_source.changed),

@@ -168,6 +168,10 @@ class CustomServer(Server):
         super().__init__(handlers, config=config)
         self._connect = connect
 
+    def connection(self) -> H2Protocol:
+        """Return a new connection, for a transport that others have accepted."""
+        return self._protocol_factory()
+
     def _protocol_factory(self) -> H2Protocol:
         handler = super()._protocol_factory().handler
         return self._connect(handler, self._config, self._h2_config)

@@ -127,8 +127,8 @@ class Host:
         assert self.logged(event) == expected
 
     def sockets(self) -> list[str]:
-        """Return the local address of every socket, with the interface that it is bound to."""
-        listing = self.sh('ss -H -n -a -t -u -w | awk \'$2 != "ESTAB" && $2 != "TIME-WAIT" {print $1, $5}\'')
+        """Return the local address of every socket that listens, with the interface that it is bound to."""
+        listing = self.sh('ss -H -n -a -t -u -w | awk \'$2 == "LISTEN" || $2 == "UNCONN" {print $1, $5}\'')
         return sorted(listing.splitlines())
 
     def descriptors(self) -> int:

@@ -1,5 +1,6 @@
 """The sockets that Talos machines report to, on loopback, and a client that reports as Talos does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,11 +57,13 @@ async def receiving(
         lambda address, line: got.datagrams.append((address, line)),
         lambda _: None,
     )
+    running = asyncio.create_task(got.server.run())
     try:
         assert await got.server.serve([read_interface("lo")]) == []
         yield got
     finally:
         got.server.close()
+        running.cancel()
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-import socket
+from functools import partial
+from typing import cast
 
 from grpclib.config import Configuration
 from grpclib.protocol import AbstractHandler
@@ -12,8 +13,7 @@ from iluvatar_pxe.layers.arda.api.sink import LARGEST_EVENT, EventSink
 from iluvatar_pxe.layers.arda.events import TakeEvent
 from iluvatar_pxe.layers.grpclib_internals import CustomServer, GrpcProtocol
 from iluvatar_pxe.ratelimit import complain
-from iluvatar_pxe.servers.allowed import Allowed
-from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, nic_at
+from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf, Pooled, nic_at
 
 MOST_STREAMS = 4
 """Of one connection at the same time; Talos has one."""
@@ -23,29 +23,21 @@ _WINDOW = 65_535
 
 
 class EventServer:
-    """Serves whoever connects to one socket."""
+    """Makes the connections of whoever is let in."""
 
-    def __init__(self, take: TakeEvent, allowed: Allowed, pool: ConnectionPool, mac_of: MacOf) -> None:
+    def __init__(self, take: TakeEvent, pool: ConnectionPool, mac_of: MacOf) -> None:
         logging.getLogger("grpclib.server").addFilter(_rarely)
-        self._connections: set[_Connection] = set()
-
-        def connect(handler: AbstractHandler, config: Configuration, h2: H2Configuration) -> _Connection:
-            return _Connection(handler, config, h2, allowed, pool, mac_of, self._connections)
-
         windows = Configuration(
             _keepalive_time=None, http2_connection_window_size=_WINDOW, http2_stream_window_size=_WINDOW
         )
+        connect = partial(_Connection, pool=pool, mac_of=mac_of)
         self._server = CustomServer([EventSink(take)], connect, windows)
 
-    async def start(self, sock: socket.socket) -> None:
-        """Accept connections."""
-        await self._server.start(sock=sock)
-
-    def close(self) -> None:
-        """Accept no more, and end those that there are."""
-        self._server.close()
-        for connection in list(self._connections):
-            connection.abort()
+    def connect(self, open_ones: set[Pooled]) -> asyncio.Protocol:
+        """Return a new connection, which is among the open ones until it ends."""
+        connection = cast("_Connection", self._server.connection())
+        connection.open_ones = open_ones
+        return connection
 
 
 class _Connection(GrpcProtocol):
@@ -56,16 +48,14 @@ class _Connection(GrpcProtocol):
         handler: AbstractHandler,
         config: Configuration,
         h2_config: H2Configuration,
-        allowed: Allowed,
+        *,
         pool: ConnectionPool,
         mac_of: MacOf,
-        open_ones: "set[_Connection]",
     ) -> None:
         super().__init__(handler, config, h2_config, most=LARGEST_EVENT, streams=MOST_STREAMS)
-        self._allowed = allowed
         self._pool = pool
         self._mac_of = mac_of
-        self._open_ones = open_ones
+        self.open_ones: set[Pooled] = set()
 
     @property
     def is_served(self) -> bool:
@@ -75,13 +65,8 @@ class _Connection(GrpcProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; the longest silent connection ends where there are too many."""
         super().connection_made(transport)
-        client = transport.get_extra_info("peername")[0]
-        self._open_ones.add(self)
-        if self._allowed.permits(client):
-            self._pool.enter(self, nic_at(client, self._mac_of))
-        else:
-            complain("talos.refused", client=client, remedy="add its network to [http] allow")
-            self.abort()
+        self.open_ones.add(self)
+        self._pool.enter(self, nic_at(transport.get_extra_info("peername")[0], self._mac_of))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in."""
@@ -100,7 +85,7 @@ class _Connection(GrpcProtocol):
 
     def _gone(self) -> None:
         self._pool.leave(self)
-        self._open_ones.discard(self)
+        self.open_ones.discard(self)
 
 
 def _rarely(record: logging.LogRecord) -> bool:

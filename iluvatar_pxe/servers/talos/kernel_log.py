@@ -78,8 +78,11 @@ class KernelLogListener:
         """Take lines in."""
         if self._server is None:
             self._datagrams.start(self._receive)
-            self._socket.listen(_BACKLOG)
-            self._server = await asyncio.get_running_loop().create_server(self._connect, sock=self._socket)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(
+                self._connect, sock=self._socket, backlog=_BACKLOG, start_serving=False
+            )
+            await self._server.start_serving()
 
     def close(self) -> None:
         """Free the port, and end the connections."""

@@ -15,6 +15,7 @@ from iluvatar_pxe.servers.connection_pool import ConnectionPool, MacOf
 from iluvatar_pxe.servers.talos import event_listener, kernel_log
 from iluvatar_pxe.servers.talos.event_listener import EventListener, Replays
 from iluvatar_pxe.servers.talos.kernel_log import KernelLogListener, Lines, TakeLine
+from iluvatar_pxe.servers.talos.late_sink import LateSink
 from iluvatar_pxe.settings.model import Settings
 
 _log = structlog.get_logger()
@@ -37,10 +38,11 @@ class TalosServer:
         self._ports = settings.talos
         self._mac_of = mac_of
         self._allowed = Allowed(settings.http.allow)
-        self._replays = Replays(_survived(take_event))
+        replays = Replays(_survived(take_event))
         self._lines, self._datagrams = Lines(_survived(take_line)), Lines(_survived(take_datagram))
         each, total = event_listener.MOST_OF_CLIENT, event_listener.MOST_CONNECTIONS
         self._event_pool = ConnectionPool("talos.crowded", each=each, total=total)
+        self._sink = LateSink(replays.take, self._allowed, self._event_pool, mac_of)
         each, total = kernel_log.MOST_OF_CLIENT, kernel_log.MOST_CONNECTIONS
         self._log_pool = ConnectionPool("talos.crowded", each=each, total=total)
         self._events = Bound(self._listen_to_events)
@@ -55,14 +57,17 @@ class TalosServer:
             await listener.start()
         return errors
 
+    async def run(self) -> None:
+        """Load what reads events when the first machine connects."""
+        await self._sink.run()
+
     def close(self) -> None:
         """Take nothing more in."""
         self._events.close()
         self._logs.close()
 
     def _listen_to_events(self, address: IPv4Address) -> EventListener:
-        port = self._ports.event_port
-        return EventListener(address, port, self._replays.take, self._allowed, self._event_pool, self._mac_of)
+        return EventListener(address, self._ports.event_port, self._sink)
 
     def _listen_to_logs(self, address: IPv4Address) -> KernelLogListener:
         port = self._ports.kernel_log_port
