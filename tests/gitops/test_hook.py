@@ -12,7 +12,9 @@ from support.repositories import Person, git
 
 from iluvatar_pxe.catalogue.schematic import Schematic
 from iluvatar_pxe.gitops.hook import HISTORY, refused_push
+from iluvatar_pxe.gitops.repository.git import Git
 from iluvatar_pxe.gitops.repository.hosting import host
+from iluvatar_pxe.gitops.repository.tree import read_tree
 from iluvatar_pxe.host.network import read_network
 
 HEAVY = {"aiohttp", "sqlalchemy", "typer", "rich", "jinja2", "structlog", "cryptography"}
@@ -364,3 +366,27 @@ def test_a_commit_whose_date_keeps_certificates_from_being_signed_is_warned_of(
     assert line.startswith(f"warning: commit {commit[:8]} is of ")
     assert why in line
     assert tip(fleet) == commit
+
+
+def test_what_refs_replace_is_checked_and_read_as_it_is(fleet: Path, ada: Person) -> None:
+    """No clone fetches such refs, and they can be deleted once a push has been checked."""
+    good = ada.commit(GOOD)
+    ada.push()
+    bad = ada.commit({"fleet.yaml": "colour: red\n"})
+    for replaced, by in (
+        (f"{bad}:fleet.yaml", f"{good}:fleet.yaml"),
+        (f"{bad}^{{tree}}", f"{good}^{{tree}}"),
+        (bad, good),
+    ):
+        names = [ada.git("rev-parse", one).strip() for one in (by, replaced)]
+        ada.push("origin", "{}:refs/replace/{}".format(*names))
+    assert told(ada.push(check=False)) == [
+        "fleet.yaml:1: colour: no such key; remove it or correct its name",
+        LAST,
+    ]
+    ada.git("reset", "--quiet", "--hard", good)
+    commit = ada.commit({"fleet.yaml": "domain: lab.home.arpa\n# mine\n"})
+    ada.push("origin", f"{bad}:refs/replace/{commit}")
+    assert told(ada.push()) == []
+    tree = asyncio.run(read_tree(Git(fleet), commit))
+    assert tree.texts["fleet.yaml"] == "domain: lab.home.arpa\n# mine\n"

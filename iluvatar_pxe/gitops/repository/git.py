@@ -162,6 +162,7 @@ def surroundings(directory: Path, configuration: Mapping[str, str] | None = None
         "GIT_DIR": str(directory),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_NO_REPLACE_OBJECTS": "1",  # what a commit holds would depend on refs that no clone fetches
         "GIT_CONFIG_COUNT": str(len(settings)),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",

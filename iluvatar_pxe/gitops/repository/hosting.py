@@ -37,6 +37,8 @@ _CONFIGURATION_TEXT = """\
 	fsync = all
 	# A ref that a loss of power has damaged is read from its log.
 	logAllRefUpdates = true
+	# An object is what its name says, also to clones, which fetch no refs/replace.
+	useReplaceRefs = false
 	# Larger files are not held in memory, and no deltas are made of them.
 	bigFileThreshold = 4m
 	packedGitLimit = 64m

@@ -36,6 +36,7 @@ def test_it_is_a_bare_repository_whose_clones_check_out_the_branch(tmp_path: Pat
     assert setting(path, "core.bare") == "true"
     assert setting(path, "receive.maxInputSize") == "7m"
     assert setting(path, "transfer.hideRefs") == "refs/iluvatar"
+    assert setting(path, "core.useReplaceRefs") == "false"
     assert "gitops/pre_receive.py trunk\n" in (path / "hooks/pre-receive").read_text()
     assert os.access(path / "hooks/pre-receive", os.X_OK)
     assert [one.name for one in path.parent.iterdir()] == ["fleet.git"], "nothing is left beside it"

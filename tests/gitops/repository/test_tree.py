@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.fleets import CONFIGURED
-from support.repositories import Person, bare
+from support.repositories import Person, bare, git
 
 from iluvatar_pxe.errors import FleetError, RepositoryError
 from iluvatar_pxe.gitops.repository.bare import Changes, Repository
@@ -44,6 +44,16 @@ async def test_texts_are_read_and_what_is_nobodys_business_is_not(repository: Re
     assert set(tree.texts) == set(FILES)
     assert tree.faults == {}
     assert (await read_revision(repository, commit)).fleet.talos("arda")
+
+
+async def test_refs_replace_no_object(repository: Repository) -> None:
+    commit, other = [
+        await repository.draft(None, Changes("x", {"fleet.yaml": text})) for text in (b"", b"colour: red\n")
+    ]
+    for spot in (":fleet.yaml", "^{tree}", ""):
+        names = [git(repository.path, "rev-parse", one + spot).strip() for one in (commit, other)]
+        git(repository.path, "replace", *names)
+    assert (await read_tree(repository.git, commit)).texts == {"fleet.yaml": ""}
 
 
 async def test_links_and_submodules_are_not_followed(repository: Repository, tmp_path: Path) -> None:
