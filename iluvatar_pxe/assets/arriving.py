@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from functools import partial
 from io import FileIO
 from pathlib import Path
 
-from iluvatar_pxe.assets.source import cached
+from iluvatar_pxe.assets.source import fill_from_memory
 from iluvatar_pxe.changed import Changed, Subscription
 from iluvatar_pxe.errors import AssetError
 from iluvatar_pxe.host.threads import begun, handed
@@ -94,11 +95,11 @@ class ArrivingSource:
         self._check()
         return await asyncio.to_thread(self._pread, offset, end - offset)
 
-    def at_hand(self, offset: int, length: int) -> bytearray | None:
-        arrival, end = self._arrival, min(offset + length, self._size)
+    def fill(self, offset: int, places: Sequence[memoryview]) -> bool:
+        arrival, end = self._arrival, offset + sum(map(len, places))
         if arrival.failure or arrival.attempt != self._attempt or arrival.available < end or not self._file:
-            return None
-        return cached(self._file, offset, end - offset)
+            return False
+        return fill_from_memory(self._file, offset, places)
 
     async def close(self) -> None:
         if self._file:

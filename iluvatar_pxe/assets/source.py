@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -30,8 +30,11 @@ class Source(Protocol):
         """Return ``length`` bytes from ``offset`` on, fewer only where the file ends; raises AssetError."""
         ...
 
-    def at_hand(self, offset: int, length: int) -> bytes | bytearray | None:
-        """Return what ``read`` would, if that waits for nothing, or None: then ``read`` tells."""
+    def fill(self, offset: int, places: Sequence[memoryview]) -> bool:
+        """Put what is there from ``offset`` on into all of these, one after the other, if that waits for nothing.
+
+        Return whether it was so: else ``read`` tells, and the places have anything in them.
+        """
         ...
 
     async def close(self) -> None:
@@ -62,8 +65,12 @@ class BytesSource:
     async def read(self, offset: int, length: int) -> bytes:
         return self._data[offset : offset + length]
 
-    def at_hand(self, offset: int, length: int) -> bytes | None:
-        return self._data[offset : offset + length]
+    def fill(self, offset: int, places: Sequence[memoryview]) -> bool:
+        data = memoryview(self._data)
+        for place in places:
+            place[:] = data[offset : offset + len(place)]
+            offset += len(place)
+        return True
 
     async def close(self) -> None:
         pass
@@ -107,15 +114,14 @@ class FileSource:
     async def read(self, offset: int, length: int) -> bytes:
         return await asyncio.to_thread(self._pread, offset, length)
 
-    def at_hand(self, offset: int, length: int) -> bytearray | None:
-        found = cached(self._file, offset, length)
-        if found is None:
-            return None
+    def fill(self, offset: int, places: Sequence[memoryview]) -> bool:
+        if not fill_from_memory(self._file, offset, places):
+            return False
         try:
             self.check(self._file.fileno())
         except (AssetError, OSError):
-            return None
-        return found
+            return False
+        return True
 
     def check(self, descriptor: int) -> None:
         """Raise AssetError if the file, open here, has other content than when it was opened, as far as size and time tell."""
@@ -135,11 +141,10 @@ class FileSource:
         return found
 
 
-def cached(file: FileIO, offset: int, length: int) -> bytearray | None:
-    """Return ``length`` bytes of a file if the kernel has all of them in memory, else None; never waits for a disk."""
-    found = bytearray(length)
+def fill_from_memory(file: FileIO, offset: int, places: Sequence[memoryview]) -> bool:
+    """Read a file into all these places if the kernel has that in memory, and tell whether it has; never waits for a disk."""
     try:
-        count = os.preadv(file.fileno(), [found], offset, os.RWF_NOWAIT)
+        count = os.preadv(file.fileno(), places, offset, os.RWF_NOWAIT)
     except (OSError, ValueError):  # not in memory, a file system that cannot tell, or closed
-        return None
-    return found if count == length else None
+        return False
+    return count == sum(map(len, places))

@@ -74,15 +74,15 @@ class SharedUdp(UdpSocket):
         batch = self._batch
         lengths = batch.receive()
         octets, sizes, now = batch.octets, batch.sizes, asyncio.get_running_loop().time()
-        followed = []
+        conversations, followed = self._conversations, []
         first = number = 0
         for sender, length, (start,) in zip(batch.senders, lengths, _beginnings(octets), strict=False):
             place = number * PLACE
             data = start if length == _SHORT else octets[place : place + length].tobytes()
-            conversation = self._conversations.get(sender)
+            conversation = conversations.get(sender)
             answer = conversation.follow(data, now) if conversation else b""
             size = len(answer)
-            if conversation and answer:
+            if conversation and size:
                 followed.append(conversation)
             if 0 < size <= PLACE:
                 octets[place : place + size] = answer

@@ -1,5 +1,6 @@
 """TFTP's mode ``netascii`` (RFC 1350): a file converted while it is read."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from iluvatar_pxe.assets.source import Source
@@ -43,8 +44,8 @@ class NetasciiSource:
         del self._converted[:length]
         return data
 
-    def at_hand(self, offset: int, length: int) -> bytes | None:  # noqa: ARG002 - reads follow one another
-        return None
+    def fill(self, offset: int, places: Sequence[memoryview]) -> bool:  # noqa: ARG002 - reads follow one another
+        return False
 
     async def close(self) -> None:
         await self._source.close()

@@ -219,11 +219,8 @@ class Session:
     def _read_at_hand(self, transfer: ReadTransfer) -> None:
         """Supply what is wanted, as long as no disk has to be waited for; ``run`` does the rest."""
         for _ in range(_READS_AT_ONCE):
-            wanted = transfer.wanted()
-            data = self._source.at_hand(*wanted) if wanted and self._source else None
-            if wanted is None or data is None:
+            if self._source is None or not transfer.fill(self._source.fill):
                 break
-            transfer.supply(wanted[0], data)
         if transfer.wanted():
             self._wake.set()
 

@@ -132,15 +132,10 @@ def data_packet(block: int, payload: bytes | bytearray) -> bytes:
     return _HEADER(_DATA, block & 0xFFFF) + payload
 
 
-def write_data_packets(
-    room: memoryview, start: int, first: int, count: int, blksize: int, payloads: bytes | bytearray
-) -> None:
-    """Write ``count`` DATA of ``blksize`` octets each into ``room`` from ``start`` on, each as ``data_packet`` does."""
-    packets, parts = _formats(count, blksize)
-    fields: list[int | bytes] = [_DATA] * (3 * count)
-    fields[1::3] = [block & 0xFFFF for block in range(first, first + count)]
-    fields[2::3] = parts.unpack_from(payloads)
-    packets.pack_into(room, start, *fields)
+def write_data_headers(room: memoryview, start: int, first: int, count: int, blksize: int) -> None:
+    """Write the headers of ``count`` DATA of ``blksize`` octets, which begin at ``start``, and zeros for all payloads but the last."""
+    numbers = [_DATA << 16 | block & 0xFFFF for block in range(first, first + count)]
+    _headers(count, blksize).pack_into(room, start, *numbers)
 
 
 def ack_packet(block: int) -> bytes:
@@ -149,8 +144,8 @@ def ack_packet(block: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _formats(count: int, blksize: int) -> tuple[struct.Struct, struct.Struct]:
-    return struct.Struct(">" + f"HH{blksize}s" * count), struct.Struct(f"{blksize}s" * count)
+def _headers(count: int, blksize: int) -> struct.Struct:
+    return struct.Struct(">" + f"{blksize}x".join("I" * count))
 
 
 def to_netascii(data: bytes) -> bytes:

@@ -27,7 +27,9 @@ The client's ``timeout`` holds from its first ACK on: RFC 2349 negotiates it, an
 with the ACK of the OACK (RFC 2347). Until then the default waits apply, or 255 s each would be had for one request.
 """
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 
 from msgspec import Struct
 
@@ -42,7 +44,7 @@ from iluvatar_pxe.wire.tftp.packet import (
     data_packet,
     decode,
     encode,
-    write_data_packets,
+    write_data_headers,
 )
 
 FIRST_TIMEOUT = 1
@@ -240,7 +242,7 @@ class ReadTransfer:
         length = min(length * self._blksize, self.size - offset)
         return (offset, length) if length > 0 else None
 
-    def supply(self, offset: int, data: bytes | bytearray) -> None:
+    def supply(self, offset: int, data: bytes) -> None:
         """Hand over what was ``wanted`` at ``offset``; fewer bytes than wanted end the transfer."""
         wanted = self.wanted()
         if wanted is None or wanted[0] != offset:
@@ -248,13 +250,32 @@ class ReadTransfer:
         if len(data) < wanted[1]:
             self.fail(f"the file became shorter than {self.size} bytes while it was sent")
             return
-        is_end = offset + wanted[1] == self.size
-        self._append(data if len(data) == wanted[1] else data[: wanted[1]], is_end=is_end)
+        self.fill(partial(_spread, memoryview(data)))
+
+    def fill(self, read: Callable[[int, Sequence[memoryview]], bool]) -> bool:
+        """Have ``read`` put what is ``wanted`` into places for the payload of each block; return whether it did.
+
+        It gets the offset in the file and the places, and returns False if it could not fill all of them.
+        """
+        wanted = self.wanted()
+        if wanted is None:
+            return False
+        offset, length = wanted
+        count = length // self._blksize
+        is_end = offset + length == self.size
+        start, end = self._make_room(length + 4 * (count + is_end))
+        write_data_headers(self._room, start, self._complete + 1, count + is_end, self._blksize)
+        whole = self._room[:end]
+        if not read(offset, [whole[at : at + self._blksize] for at in range(start + 4, end, self.segment)]):
+            return False
+        self._written = whole
         if is_end:
-            self._fed_until = self._ready_until = self._last
+            self._complete = self._fed_until = self._ready_until = self._last
         else:
+            self._complete += count
             self._fed_until = self._complete - self._read_ahead - self._windowsize
             self._ready_until = self._complete - self._windowsize + 1
+        return True
 
     def fail(self, reason: str, code: ErrorCode = ErrorCode.NOT_DEFINED) -> None:
         """End the transfer from our side, with an ERROR to the client."""
@@ -326,19 +347,15 @@ class ReadTransfer:
         starts = range((first - 1 - self._behind) * size, (behind - 1 - self._behind) * size, size)
         return [bytes(self._written[start : start + size]) for start in starts]
 
-    def _append(self, data: bytes | bytearray, *, is_end: bool) -> None:
-        """Write the blocks that come next, and drop those that were acknowledged."""
+    def _make_room(self, octets: int) -> tuple[int, int]:
+        """Drop the blocks that were acknowledged, and return where so many octets after the others begin and end."""
         kept = self._written[(self._base - self._behind) * self.segment :]
-        count = len(data) // self._blksize
-        last = data_packet(self._last, data[count * self._blksize :]) if is_end else b""
-        start = len(kept) + count * self.segment
-        if len(self._room) < start + len(last):
-            self._room = memoryview(bytearray(start + len(last)))
-        self._room[: len(kept)] = kept
-        write_data_packets(self._room, len(kept), self._complete + 1, count, self._blksize, data)
-        self._room[start : start + len(last)] = last
-        self._written, self._behind = self._room[: start + len(last)], self._base
-        self._complete = self._last if is_end else self._complete + count
+        start = len(kept)
+        if len(self._room) < start + octets:
+            self._room = memoryview(bytearray(start + octets))
+        self._room[:start] = kept
+        self._written, self._behind = self._room[:start], self._base
+        return start, start + octets
 
     def _silence(self) -> str:
         if self._negotiating:
@@ -351,3 +368,11 @@ class ReadTransfer:
         self.ending = Ending(outcome, self._offset, reason)
         self._room = self._written = _NOTHING
         self._ready_until, self._follows = 0, None
+
+
+def _spread(data: memoryview, _offset: int, places: Sequence[memoryview]) -> bool:
+    start = 0
+    for place in places:
+        place[:] = data[start : start + len(place)]
+        start += len(place)
+    return True

@@ -7,7 +7,7 @@ import pytest
 from support.tftp_peer import FILE, MakePeer, Name, Peer, peers, serving
 
 from iluvatar_pxe.assets.opening import ListedFile
-from iluvatar_pxe.assets.source import BytesSource, FileSource, cached
+from iluvatar_pxe.assets.source import BytesSource, FileSource, fill_from_memory
 from iluvatar_pxe.host.udp import UdpSocket
 from iluvatar_pxe.wire.tftp.packet import Ack, OptionAck, ReadRequest
 from iluvatar_pxe.wire.tftp.transfer import Outcome
@@ -78,18 +78,21 @@ async def test_what_is_in_memory_is_read_at_once_and_nothing_else(tmp_path: Path
     path = tmp_path / "file"
     path.write_bytes(FILE)
     source = await FileSource.open(ListedFile(path))
-    assert source.at_hand(1000, 2000) == bytearray(FILE[1000:])
-    assert source.at_hand(1000, 2001) is None, "the file ends before"
+    places = [memoryview(bytearray(size)) for size in (500, 1500)]
+    assert source.fill(1000, places)
+    assert b"".join(places) == FILE[1000:]
+    assert not source.fill(1001, places), "the file ends before"
     path.write_bytes(FILE[:2000])
-    assert source.at_hand(0, 1000) is None, "another file by now: read() says why"
+    assert not source.fill(0, places[:1]), "another file by now: read() says why"
     await source.close()
-    assert source.at_hand(0, 1000) is None
-    assert BytesSource(FILE).at_hand(2990, 10) == FILE[2990:]
+    assert not source.fill(0, places[:1])
+    assert BytesSource(FILE).fill(900, places)
+    assert b"".join(places) == FILE[900:2900]
 
 
 def test_a_file_system_that_cannot_tell_has_nothing_in_memory() -> None:
     with open("/proc/self/status", "rb", buffering=0) as file:  # noqa: PTH123 - a FileIO is wanted
-        assert cached(file, 0, 10) is None
+        assert not fill_from_memory(file, 0, [memoryview(bytearray(10))])
 
 
 async def test_a_client_that_vanishes_in_the_middle_is_sent_the_window_again_without_bursts(
