@@ -25,7 +25,7 @@ from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Sighting
-from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Role
+from iluvatar_pxe.machines.states import Assignment, Directive, Intent, Phase, Role
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.provisioning.turn_state import TurnState
 from iluvatar_pxe.replies.links import Links
@@ -276,6 +276,18 @@ CHANGES: st.SearchStrategy[Callable[[Bench], object]] = st.one_of(
     ),
     MAC.map(lambda mac: lambda bench: bench.edit(mac, lambda one: replace(one, assignment=PLACE))),
     MAC.map(lambda mac: lambda bench: bench.edit(mac, lambda one: replace(one, conflict="two at once"))),
+    st.builds(
+        lambda mac, phase: lambda bench: bench.edit(mac, lambda one: replace(one, phase=phase)),
+        MAC,
+        st.sampled_from(Phase),
+    ),
+    st.builds(
+        lambda mac, other: (
+            lambda bench: bench.edit(mac, lambda one: replace(one, apart=(other,), serial="S1"))
+        ),
+        MAC,
+        MAC,
+    ),
     MAC.map(lambda mac: lambda bench: bench.forget(mac)),
     st.sampled_from([READY, READY - {"ipxe/snponly.efi"}, frozenset[str]()]).map(
         lambda ready: lambda bench: setattr(bench.store, "ready", ready)
