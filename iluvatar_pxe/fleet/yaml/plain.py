@@ -25,7 +25,7 @@ _LINE = re.compile(
     rf"""
     (?P<indent> [ ]*+ )
     (?: {_COMMENT}
-      | (?: (?P<item> - ) [ ]++ | (?P<key> [A-Za-z] [A-Za-z0-9]*+ ) : (?: [ ]++ | $ ) )
+      | (?: (?P<item> - ) [ ]++ | (?P<key> [A-Za-z] [A-Za-z0-9]{{0,99}}+ ) : (?: [ ]++ | $ ) )
         (?: {_COMMENT}
           | (?: (?P<scalar> {_QUOTED} | {_WORDS} ) | \[ (?P<list> (?: {_ITEM} (?: , [ ]*+ {_ITEM} )*+ )? ) \] )
             (?: [ ]++ (?: {_COMMENT} )? )?
