@@ -48,6 +48,8 @@ class State:
     fleet: Fleet
     stored: Stored | None
     now: datetime
+    fleet_problem: str = ""
+    """Why the fleet counts as empty, in one line; empty where it was read."""
 
     @classmethod
     def read(cls, settings: Settings) -> "State":
@@ -67,13 +69,13 @@ class State:
         """
         check_local("this command")
         stored = read_only(settings.database_url)
+        fleet, problem = Fleet(), ""
         try:
             fleet = _applied_fleet(settings)
         except (FleetError, RepositoryError, SealError) as error:
-            line = str(error).partition("\n")[0]
-            print(f"iluvatar-pxe: {line}; ignoring the fleet", file=sys.stderr)  # noqa: T201
-            fleet = Fleet()
-        return cls(settings, fleet, stored, datetime.now(UTC))
+            problem = str(error).partition("\n")[0]
+            print(f"iluvatar-pxe: {problem}; ignoring the fleet", file=sys.stderr)  # noqa: T201
+        return cls(settings, fleet, stored, datetime.now(UTC), problem)
 
     @property
     def snapshot(self) -> Snapshot:

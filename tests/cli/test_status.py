@@ -45,6 +45,15 @@ def test_what_needs_its_owner_is_named(host: Host) -> None:
     assert any(line.startswith(f"  {HELD}") and "it appears in two machines" in line for line in needs)
 
 
+def test_a_fleet_that_cannot_be_read_is_what_needs_its_owner(host: Host) -> None:
+    host.write("fleet.yaml", "colour: red\n")
+    page = json.loads(host.run("status", "--json").output)
+    assert page["problems"]["fleet"].endswith(
+        "fleet.yaml:1: colour: no such key; remove it or correct its name"
+    )
+    assert page["machines"] == {"discovered": 1, "booting": 1}
+
+
 def test_an_inventory_that_cannot_be_read_is_no_empty_one(host: Host) -> None:
     host.database.write_bytes(b"no database" * 1000)
     lines = host.run("status").lines

@@ -15,12 +15,15 @@ _NO_MACHINES: Data = {"machines": {}, "booting": [], "waiting": [], "enrolment_s
 def page_alone(settings: Settings, problem: str) -> Data:
     """Return what a daemon would answer, but for what only a daemon knows; ``problem`` says why none does.
 
-    An inventory that cannot be read is a problem, too.
+    An inventory or a fleet that cannot be read is a problem, too.
     """
     be_quiet()
     problems = {"daemon": problem}
     try:
-        machines = _machines(settings)
+        state = State.read_recorded(settings)
+        machines = _machines(state)
+        if state.fleet_problem:
+            problems["fleet"] = state.fleet_problem
     except NoInventoryError:
         machines = _NO_MACHINES
     except InventoryError as error:
@@ -28,8 +31,7 @@ def page_alone(settings: Settings, problem: str) -> Data:
     return {"running": False, "problems": problems, "missing": [], **machines, "fleet": settings.fleet_place}
 
 
-def _machines(settings: Settings) -> Data:
-    state = State.read_recorded(settings)
+def _machines(state: State) -> Data:
     entries = settled(Roll().entries(state.snapshot, state.fleet))
     held = HeldBoots().words([one.machine for one in entries], state.context, state.holders)
     return machines_data(entries, state.fleet, held) | {"enrolment_seconds": round(state.window_seconds)}
