@@ -23,6 +23,7 @@ LATER = (
     "prometheus_client",
     "pysequoia",
     "rich.console",
+    "ruamel.yaml",
     "sqlalchemy.orm",
     "sushy",
     "typer",

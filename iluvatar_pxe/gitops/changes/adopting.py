@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from iluvatar_pxe.errors import FleetError, OperationError
 from iluvatar_pxe.fleet.daemon_files import ClusterFile
 from iluvatar_pxe.fleet.source import cluster_file, cluster_secrets, layer_file
 from iluvatar_pxe.gitops.changes.founding import cluster_record
-from iluvatar_pxe.gitops.changes.machine_file import dumped, loaded, machine_path
+from iluvatar_pxe.gitops.changes.machine_file import machine_path
+from iluvatar_pxe.gitops.changes.yaml_text import dumped, loaded, quoted
 from iluvatar_pxe.gitops.repository.bare import Changes
 from iluvatar_pxe.gitops.repository.revision import Revision, parse_texts
 from iluvatar_pxe.gitops.secrets.sealing import seal
@@ -106,7 +105,7 @@ def _layer_text(revision: Revision, adopted: Adopted) -> str:
         document = loaded(existing)
         document.update(told)
         return dumped(document)
-    except (YAMLError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise OperationError(
             f"{layer_file(adopted.layer)}: cannot be edited; write it in the usual form, or remove it"
         ) from error
@@ -119,7 +118,7 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _machine_text(node: ObservedNode, mac: str, layer: str) -> str:
     document = {
-        "match": {"macs": [DoubleQuotedScalarString(mac)]},
+        "match": {"macs": [quoted(mac)]},
         "layer": layer,
         "role": (Role.SERVER if node.leads else Role.AGENT).value,
         "address": str(node.address),

@@ -1,18 +1,14 @@
 """``machines/NAME.yaml``, as the daemon writes it; and a role put into one that a person wrote."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
 from iluvatar_pxe.fleet.models import Boot
 from iluvatar_pxe.fleet.yaml.composer import DocumentError
 from iluvatar_pxe.fleet.yaml.document import parse_yaml
+from iluvatar_pxe.gitops.changes.yaml_text import dumped, loaded, quoted
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.states import Assignment, Role
 
@@ -23,8 +19,6 @@ _FIRST_KEY = re.compile(r"^([ ]*)[^\s#%-]", re.MULTILINE)
 _END = re.compile(r"^\.\.\.", re.MULTILINE)
 _MOST_PLACES = 4
 """That are tried of each kind: reading a large file takes its time."""
-_WIDE = 4096
-"""Columns: nothing is folded."""
 
 
 def machine_path(name: str) -> str:
@@ -39,9 +33,9 @@ def new_machine_file(
 
     ``by_hardware``: it is known by serial number and UUID, too, whichever card it boots by.
     """
-    match: dict[str, Any] = {"macs": [DoubleQuotedScalarString(mac) for mac in machine.macs]}
+    match: dict[str, Any] = {"macs": [quoted(mac) for mac in machine.macs]}
     if by_hardware:
-        match |= {"serial": DoubleQuotedScalarString(machine.serial), "uuid": str(machine.uuid)}
+        match |= {"serial": quoted(machine.serial), "uuid": str(machine.uuid)}
     document: dict[str, Any] = {
         "match": match,
         "layer": given.layer,
@@ -96,7 +90,7 @@ def _round_trip(text: str, role: str) -> Iterator[str]:
         document = loaded(text)
         document["role"] = role
         yield dumped(document)
-    except (YAMLError, ValueError, TypeError):  # it refuses some of what libyaml reads, as tabs between words
+    except (ValueError, TypeError):  # it refuses some of what libyaml reads, as tabs between words
         return
 
 
@@ -124,30 +118,9 @@ def _seen(machine: Machine, given: Assignment) -> Mapping[str, Any]:
         "address": machine.address and str(machine.address),
         "rule": given.rule,
     }
-    return {key: DoubleQuotedScalarString(_plain(value)) for key, value in known.items() if value}
+    return {key: quoted(_plain(value)) for key, value in known.items() if value}
 
 
 def _plain(text: str) -> str:
     """YAML has no lone surrogates."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _yaml() -> YAML:
-    writer = YAML()
-    writer.preserve_quotes = True
-    writer.width = _WIDE
-    return writer
-
-
-def loaded(text: str) -> Any:
-    """Return a file as it can be edited and dumped again, comments kept; raises YAMLError and ValueError."""
-    return _yaml().load(text)
-
-
-def dumped(document: Mapping[str, Any]) -> str:
-    """Return a file's text; one that was loaded keeps its comments."""
-    writer = _yaml()
-    writer.indent(mapping=2, sequence=4, offset=2)
-    written = io.StringIO()
-    writer.dump(document, written)
-    return written.getvalue()
