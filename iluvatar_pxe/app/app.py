@@ -17,7 +17,7 @@ from iluvatar_pxe.gitops.origin import HostedOrigin, Origin
 from iluvatar_pxe.gitops.prepare import prepare
 from iluvatar_pxe.gitops.reading import fleet_in_force
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
-from iluvatar_pxe.host.garbage import freeze_garbage
+from iluvatar_pxe.host.garbage import freeze_garbage, give_back_memory
 from iluvatar_pxe.host.lock import lock_directory
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.provisioning.tickets import load_key
@@ -87,6 +87,7 @@ class App:
             reload = self._listen_to_signals()
             await self.bind(foretell)
             freeze_garbage()
+            give_back_memory()
             self.parts.manager.ready()
             ready()
             await self._run(foretell, reload, show)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from iluvatar_pxe.assets.source import FileReply
 from iluvatar_pxe.errors import ServerError, WireError
+from iluvatar_pxe.host.garbage import give_back_memory
 from iluvatar_pxe.host.udp import Peer, UdpSocket
 from iluvatar_pxe.meters import ProtocolMeter
 from iluvatar_pxe.ratelimit import Complaints
@@ -27,6 +28,8 @@ SELF_CHECK = WriteRequest("self-check", "octet")
 _MODES = ("octet", "netascii")
 _MAX_PER_NIC = 32
 """Transfers of one NIC at once; a machine that boots needs one or two."""
+_QUIET = 5.0
+"""Seconds after the end of a transfer, if no other one ends, until the memory that they took is given back."""
 _FAULTS = frozenset({Outcome.ABORTED, Outcome.FAILED, Outcome.TIMEOUT})
 _COMPLAINT_INTERVAL = 10
 """Seconds between two log lines about the same kind of nuisance."""
@@ -86,6 +89,7 @@ class TftpServer:
         self._tasks: dict[Session, asyncio.Task[None]] = {}  # the oldest first
         self._complaints = Complaints(_COMPLAINT_INTERVAL)
         self._ports = TransferPorts(settings.port_range)
+        self._giving_back: asyncio.TimerHandle | None = None
 
     @property
     def listening(self) -> list[Peer]:
@@ -213,6 +217,9 @@ class TftpServer:
         if self._sessions.get(session.client) is session:
             del self._sessions[session.client]
         self._report_ending(session, started)
+        if self._giving_back:
+            self._giving_back.cancel()
+        self._giving_back = asyncio.get_running_loop().call_later(_QUIET, give_back_memory)
 
     def _report_ending(self, session: Session, started: float) -> None:
         ending = session.ending
