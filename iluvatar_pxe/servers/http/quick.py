@@ -4,10 +4,13 @@ aiohttp's way from octets to octets, with its parser, its objects and its tasks,
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from iluvatar_pxe.provisioning.tickets import mask
+from iluvatar_pxe.ratelimit import complain
 from iluvatar_pxe.servers.http.connections import GuardedConnection
 from iluvatar_pxe.servers.library_internals import count_answer, is_ready
 from iluvatar_pxe.wire.http_head import LONGEST_HEAD, Head, read_head
@@ -48,7 +51,7 @@ class QuickConnection(GuardedConnection):
         if head is None:
             self._is_plain = False
         elif is_ready(self) and not self._transport.get_write_buffer_size():
-            answer = self._quick(head, self._address, self._here)
+            answer = self._answer(head)
             if answer is not None:
                 self._cancel_header_timer()
                 self._transport.write(answer)
@@ -56,6 +59,14 @@ class QuickConnection(GuardedConnection):
                 count_answer(self)
                 return
         super().data_received(data)
+
+    def _answer(self, head: Head) -> bytes | None:
+        try:
+            return self._quick(head, self._address, self._here)
+        except Exception as error:  # noqa: BLE001 - the last resort: aiohttp answers, if only that this server failed
+            path = mask(head.target.partition("?")[0])
+            complain("http.failed", logging.ERROR, path=path, error=mask(repr(error)))
+            return None
 
 
 def _head_of(data: bytes) -> Head | None:

@@ -17,15 +17,18 @@ import pytest
 from aiohttp.web import Server
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from support.fleets import INITRAMFS, KERNEL, fleet_of, talos
 from support.waiting import PATIENCE, wait_until
 from support.web import Web, response_of, web
 
+from iluvatar_pxe.ratelimit import _complaints
 from iluvatar_pxe.servers.http.connections import Limits
 from iluvatar_pxe.servers.http.quick import QuickConnection, _read_once
 
 MAC = "52:54:00:77:00:01"
 FIRST = "/boot.ipxe"
+TICKET = "T" * 48
 OWN = (
     f"/ipxe?mac={MAC}&serial=S-1&manufacturer=QEMU&product=Q35%20(a)&arch=x86_64&platform=efi&version=1.21.1"
 )
@@ -154,8 +157,99 @@ def test_all_others_are_aiohttps(served: Web, request_: bytes) -> None:
     assert by_aiohttp(served) - before == 3
 
 
+STRANGE = [
+    asking(FIRST).replace(b" HTTP/1.1", b""),
+    asking(FIRST).replace(b"\r\n", b"\n"),
+    asking(FIRST).replace(b"GET", b"get"),
+    asking(FIRST).replace(b"GET ", b"GET  "),
+    asking(FIRST, version="2.0"),
+    asking(FIRST, version="1.0").replace(b"Host: 127.0.0.1\r\n", b"Connection: keep-alive\r\n"),
+    asking(FIRST).replace(b"Host: 127.0.0.1\r\n", b""),
+    asking(FIRST, "Host: 127.0.0.1"),
+    asking(FIRST, "host: evil.example"),
+    asking(FIRST, "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: evil.example", "Forwarded: for=10.0.0.1"),
+    asking(f"http://127.0.0.1{FIRST}"),
+    asking(f"http://evil.example{FIRST}"),
+    asking("*", method="OPTIONS"),
+    asking(FIRST, method="OPTIONS"),
+    asking(FIRST, "Connection: upgrade", "Upgrade: h2c"),
+    asking(FIRST, "Connection: keep-alive, close"),
+    asking(FIRST, "Connection: close", "Connection: keep-alive"),
+    asking(FIRST, "User-Agent: a", "User-Agent: iPXE"),
+    asking(FIRST, "Accept-Encoding: gzip, deflate"),
+    asking(FIRST, "Expect: 100-continue"),
+    asking(FIRST, "Expect: other"),
+    asking(FIRST, "X-Folded: a", " b"),
+    asking(FIRST, "X Space: a"),
+    asking(FIRST, "No-Colon"),
+    asking(FIRST, "User-Agent: \x00"),
+    asking(FIRST, f"X-Long: {'x' * 3000}"),
+    asking(FIRST, f"X-Longer: {'x' * 5000}"),
+    asking(FIRST, *(f"X-{number}: a" for number in range(70))),
+    asking(f"{FIRST}?{'x' * 3000}"),
+    asking(FIRST, "Content-Length: 0"),
+    asking(FIRST, "Content-Length: -1"),
+    asking(FIRST, "Content-Length: 4", "Content-Length: 5") + b"abcd",
+    asking(FIRST, "Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+    asking(FIRST, "Transfer-Encoding: chunked") + asking(OWN),
+    asking(FIRST, "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    asking(FIRST, "Transfer-Encoding: identity"),
+    asking(FIRST, f"Content-Length: {len(asking(OWN))}") + asking(OWN),
+    asking(FIRST).replace(b"\r\n\r\n", b"\r\n"),
+    b"\r\n\r\n" + asking(FIRST),
+    b"\x16\x03\x01\x02\x00\x01\x00",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=[str(number) for number in range(len(STRANGE))])
+def test_what_is_strange_is_answered_alike_after_a_plain_request_and_before_one(
+    served: Web, strange: bytes
+) -> None:
+    for octets in (strange, strange + asking(OWN)):
+        assert after_one(served, octets, plain=True) == after_one(served, octets, plain=False)
+
+
+def after_one(running: Web, octets: bytes, *, plain: bool) -> bytes:
+    """Return all that is answered to octets that follow an answered request; ``plain``: it was answered below aiohttp."""
+    with running.connect() as sock:
+        before = by_aiohttp(running)
+        sock.sendall(asking(OWN, *([] if plain else ["X-Not: plain"])))
+        answer_of(sock)
+        assert by_aiohttp(running) - before == (not plain)
+        sock.sendall(octets)
+        sock.shutdown(socket.SHUT_WR)
+        with sock.makefile("rb") as file:
+            return undated(file.read())
+
+
+def test_a_failure_is_logged_and_aiohttp_answers(tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(TICKET)
+
+    with web(tmp_path, FLEET) as running, running.connect() as sock:
+        wait_until(lambda: connections_of(running), "the connection")
+        connections_of(running)[0]._quick = fail
+        _complaints._limiters.clear()
+        with capture_logs() as log:
+            sock.sendall(asking(FIRST))
+            assert response_of(answer_of(sock)).status == 200
+        [line] = [one for one in log if one["event"] == "http.failed"]
+        assert (line["log_level"], line["path"]) == ("error", FIRST)
+        assert TICKET not in line["error"]
+        sock.sendall(asking(FIRST))
+        assert response_of(answer_of(sock)).status == 200, "the connection goes on"
+
+
 lines = st.sampled_from(
-    ["User-Agent: iPXE/1.21.1", "Accept: */*", "Connection: keep-alive", "Connection: Keep-Alive", "X-Own: a"]
+    [
+        "User-Agent: iPXE/1.21.1",
+        "Accept: */*",
+        "Accept-Encoding: gzip",
+        "Connection: keep-alive",
+        "Connection: Keep-Alive",
+        "X-Own: a",
+    ]
 ).flatmap(lambda line: st.sampled_from([line, line.lower(), line.replace(": ", ":")]))
 requests = st.tuples(
     st.sampled_from(
