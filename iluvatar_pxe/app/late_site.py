@@ -23,11 +23,14 @@ class LateSite:
         self._context = context
         self._site: WebSite | None = None
         self._wanted = asyncio.Event()
+        self._is_closed = False
 
     async def routes(self) -> Iterable[web.RouteDef]:
         """Load the site, in a thread, and return its routes."""
         kind = await asyncio.to_thread(_kind)
         self._site = kind(self._context, self.logins, self.first_run)
+        if self._is_closed:
+            self._site.close()
         self._wanted.set()
         return self._site.routes()
 
@@ -38,7 +41,8 @@ class LateSite:
             await self._site.run()
 
     def close(self) -> None:
-        """End all streams, which would go on for ever."""
+        """End all streams, which would go on for ever; a site that is loaded only now begins none."""
+        self._is_closed = True
         if self._site:
             self._site.close()
 

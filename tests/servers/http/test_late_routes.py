@@ -35,3 +35,28 @@ async def test_it_is_loaded_once_and_when_nothing_else_has_the_path() -> None:
             (405, "GET,HEAD"),
         ]
         assert loads == 1
+
+
+async def test_a_failure_to_load_is_every_requests_own_and_the_next_one_tries_again() -> None:
+    loads = 0
+
+    async def text(_: web.Request) -> web.Response:
+        return web.Response(text="late")
+
+    async def load() -> list[web.RouteDef]:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0)
+        if loads <= 2:
+            raise ImportError
+        return [web.get("/late", text)]
+
+    app = web.Application()
+    app.add_routes([web.get("/early", text)])
+    app.router.register_resource(LateRoutes(load))
+    async with TestClient(TestServer(app)) as client:
+        answers = await asyncio.gather(*(client.get("/late") for _ in range(3)))
+        assert sorted(one.status for one in answers) == [200, 500, 500]
+        assert (await client.get("/early")).status == 200
+        assert (await client.get("/late")).status == 200
+    assert loads == 3
