@@ -38,7 +38,7 @@ class HeldBoots:
         self._kept: tuple[_Basis, Mapping[UUID, tuple[Machine, str]]] | None = None
 
     def words(self, machines: Iterable[Machine], context: Context, holders: Holders) -> Mapping[UUID, str]:
-        """Return by the ids of those that wait why; in threads at once it may be done twice, and comes to the same."""
+        """Return by the ids of those that wait why."""
         places = [given for one in holders.snapshot.by_id.values() if (given := one.assignment)]
         basis, kept = _Basis(holders.fleet, context, places, holders.retired), self._kept
         known = kept[1] if kept and kept[0].is_as(basis) else {}

@@ -43,6 +43,7 @@ class NextBoots(Struct, frozen=True, kw_only=True):
     settings: Settings
 
     _held: HeldBoots = field(default_factory=HeldBoots)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def of(self, machine: Machine) -> Data:
         """Return what ``of_asker`` does of a machine that was seen."""
@@ -58,9 +59,13 @@ class NextBoots(Struct, frozen=True, kw_only=True):
         return await asyncio.to_thread(self._plan, asker, context, interfaces, retired)
 
     async def held(self, machines: Sequence[Machine], snapshot: Snapshot, fleet: Fleet) -> Mapping[UUID, str]:
-        """Return by the ids of those among ``machines`` whose next boots wait for their owners, why."""
+        """Return by the ids of those among ``machines`` whose next boots wait for their owners, why.
+
+        Whoever asks while that is found out waits, and then it is known: anybody on the network may ask.
+        """
         holders = Holders(snapshot, fleet, await self._retired())
-        return await asyncio.to_thread(self._held.words, machines, self._context(), holders)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._held.words, machines, self._context(), holders)
 
     def decided_by(self, machine: Machine) -> object:
         """Return what a plan depends on: while it is equal, ``of`` returns the same."""

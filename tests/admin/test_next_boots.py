@@ -1,18 +1,23 @@
 """What a machine would boot next, as its page tells it: as ``plan`` does, with secrets masked."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.booters import booters_of
 from support.fleets import KERNEL, READY, fleet_of
+from support.machines import machine_of
 
+from iluvatar_pxe.admin import held_boots
 from iluvatar_pxe.admin.next_boots import NextBoots
 from iluvatar_pxe.admin.plan_basis import NO_ADDRESS
 from iluvatar_pxe.assets.store import AssetStore
+from iluvatar_pxe.boot.preview.next_boot import next_boot
 from iluvatar_pxe.catalogue.progress import Progress, State
 from iluvatar_pxe.inventory.inventory import Inventory
 from iluvatar_pxe.machines.boots import Stage
-from iluvatar_pxe.machines.model import Machine
+from iluvatar_pxe.machines.model import Machine, Snapshot
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
 from iluvatar_pxe.settings.model import Settings
 from iluvatar_pxe.values import replace
@@ -66,3 +71,20 @@ async def test_a_plan_holds_until_what_it_depends_on_changes(next_boots: NextBoo
     assert next_boots.decided_by(seen(next_boots)) == before
     next_boots.booter.applied.fleet = fleet_of()
     assert next_boots.decided_by(machine) != before
+
+
+async def test_who_asks_at_once_which_boots_are_held_has_it_found_out_once(
+    next_boots: NextBoots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided: list[object] = []
+
+    def counted(*basis: Any) -> object:
+        decided.append(basis)
+        return next_boot(*basis)
+
+    monkeypatch.setattr(held_boots, "next_boot", counted)
+    machines = [machine_of(f"52:54:00:00:01:{number:02x}") for number in range(100)]
+    snapshot, fleet = Snapshot.of(machines), next_boots.booter.applied.fleet
+    first, *others = await asyncio.gather(*(next_boots.held(machines, snapshot, fleet) for _ in range(4)))
+    assert others == [first] * 3
+    assert len(first) == len(decided) == 100
