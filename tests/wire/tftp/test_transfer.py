@@ -485,10 +485,10 @@ def test_stalled_means_progress_and_then_a_missed_deadline() -> None:
     assert peer.transfer.stalled
 
 
-def following(size: int, windowsize: int) -> ReadTransfer:
-    """A transfer of blocks of 100 bytes, all of which it has, and of which the first window was sent."""
-    transfer = ReadTransfer(size, Terms(100, windowsize))
-    transfer.supply(0, bytes(100 * windowsize))
+def following(size: int, windowsize: int, blksize: int = 100) -> ReadTransfer:
+    """A transfer of which the first window was sent."""
+    transfer = ReadTransfer(size, Terms(blksize, windowsize))
+    transfer.supply(0, bytes(blksize * windowsize))
     transfer.datagrams_to_send(0.0)
     return transfer
 
@@ -501,9 +501,7 @@ def followed(transfer: ReadTransfer, datagram: bytes, now: float) -> list[Packet
 def test_the_next_window_is_prepared_and_follows_its_ack() -> None:
     transfer = following(550, 2)
     transfer.prepare()
-    assert followed(transfer, encode(Ack(2)), 1.0) == [], (
-        "nothing before the client has shown that it is there"
-    )
+    assert not followed(transfer, encode(Ack(2)), 1.0), "nothing before the client has shown that it is there"
     transfer.receive(encode(Ack(2)))
     transfer.supply(200, bytes(350))
     transfer.datagrams_to_send(1.0)
@@ -517,6 +515,32 @@ def test_the_next_window_is_prepared_and_follows_its_ack() -> None:
     transfer.prepare()
     transfer.receive(encode(Ack(6)))
     assert transfer.ending == Ending(Outcome.DONE, 550, "complete")
+
+
+def test_a_window_that_is_not_whole_at_hand_follows_nothing() -> None:
+    read = READ_SIZE // 1040  # blocks: 63, which ends a block before the end of a window
+    transfer = following(1 << 20, 8, blksize=1040)
+    transfer.receive(encode(Ack(8)))
+    transfer.supply(8 * 1040, bytes(read * 1040))
+    transfer.datagrams_to_send(1.0)
+    transfer.prepare()
+    answered = [len(followed(transfer, encode(Ack(block)), 2.0)) for block in range(16, 80, 8)]
+    assert answered == [8] * 6 + [0, 0]
+    assert transfer.wanted() == ((8 + read) * 1040, read * 1040)
+
+
+def test_no_block_behind_the_last_can_be_acknowledged() -> None:
+    transfer = following(950, 4)
+    transfer.receive(encode(Ack(4)))
+    transfer.supply(400, bytes(550))
+    transfer.datagrams_to_send(1.0)
+    transfer.prepare()
+    assert followed(transfer, encode(Ack(8)), 2.0) == [Data(9, bytes(100)), Data(10, bytes(50))]
+    for block in (11, 12):
+        transfer.receive(encode(Ack(block)))
+        assert transfer.ending is None
+    transfer.receive(encode(Ack(10)))
+    assert transfer.ending == Ending(Outcome.DONE, 950, "complete")
 
 
 MOVES = st.sampled_from(["ack", "ack", "ack", "ack", "older", "middle", "late", "error"])
