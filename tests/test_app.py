@@ -1,5 +1,6 @@
 """The daemon as a whole: it stops in stages, goes on without its database, and keeps its secrets."""
 
+import asyncio
 import random
 import signal
 import socket
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 from support.daemon import Daemon
 from support.fleets import ARDA, INITRAMFS, KERNEL
+from support.talos_reports import event, publisher
 from support.tftp_client import TftpClient
 from support.waiting import PATIENCE, wait_until
 
+from iluvatar_pxe.layers.arda.api.protos.events_pb2 import EventResponse
 from iluvatar_pxe.tls.authority import open_authority
 from iluvatar_pxe.wire.tftp.packet import Data, Error
 
@@ -141,4 +144,14 @@ def test_a_full_disk_stops_no_boot(tmp_path: Path) -> None:
         assert "full" in report["parts"]["database"] or "No space left" in report["parts"]["database"]
         Path(f"/proc/{daemon.process.pid}/root{state}/filler").unlink()
         wait_until(lambda: daemon.ready()[0] == 200, "the disk to have room again")
+        assert daemon.stop() == 0
+
+
+def test_the_first_machine_that_reports_waits_for_grpc_and_is_answered(tmp_path: Path) -> None:
+    async def report() -> None:
+        async with publisher(daemon.settings["talos"]["event_port"]) as sink:
+            assert await sink.Publish(event("PhaseEvent", b""), timeout=PATIENCE) == EventResponse()
+
+    with Daemon(tmp_path) as daemon:
+        asyncio.run(report())
         assert daemon.stop() == 0
