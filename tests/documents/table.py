@@ -503,6 +503,7 @@ COMMANDS = {
     "iluvatar-pxe machines show": How(Where.NAMED),
     "iluvatar-pxe plan": How(Where.NAMED),
     "iluvatar-pxe serve --config": How(Where.NAMED),
+    "iluvatar-pxe serve --config FILE": How(Where.NAMED),
     "iluvatar-pxe simulate": How(Where.NAMED),
     "iluvatar-pxe simulate KIND [--server ADDR] [--mac MAC] [--interface IF] [--count N] [--json]"
     " [--config FILE]": How(Where.NAMED),
