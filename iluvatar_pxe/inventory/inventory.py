@@ -161,6 +161,16 @@ class Inventory:
             self._recorder.wake()
         return machine
 
+    def hear(self, machine_id: UUID, sighting: Sighting, stage: Stage, listed: Listed) -> Machine:
+        """Take in like ``touch`` a DHCP message that is known to tell nothing new of a machine, and no address.
+
+        Raises InventoryError when the machine is no more.
+        """
+        machine = self._memory.hear(machine_id, sighting, Step(stage, wall_clock()), listed)
+        if self._pending.is_due:
+            self._recorder.wake()
+        return machine
+
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
         """Record what happened in a machine's boot besides a stage; raises InventoryError when it is no more."""
         self._memory.note(machine_id, happening, detail, cause)

@@ -95,12 +95,24 @@ class Memory:
         else:
             machine = self._heard(machine, step, listed)
             self._repeats.keep(sighting, step.stage, machine, listed, self.snapshot, vouched=vouched)
-        is_sure = sighting.mac not in machine.unsure or sighting.mac in listed.macs
-        if step.stage in DHCP and sighting.from_nowhere and is_sure:
-            self._asked[machine.id] = self._clock()
+        self._note_asked(sighting, step.stage, machine, listed)
         if vouched or not sighting.macs:
             self.learn_address(sighting)
         return machine
+
+    def hear(self, machine_id: UUID, sighting: Sighting, step: Step, listed: Listed) -> Machine:
+        """Take in a DHCP message as ``see`` does, of which it is known whose it is and that it tells nothing new.
+
+        Raises InventoryError when the machine is no more.
+        """
+        machine = self._heard(self.machine(machine_id), step, listed)
+        self._note_asked(sighting, step.stage, machine, listed)
+        return machine
+
+    def _note_asked(self, sighting: Sighting, stage: Stage, machine: Machine, listed: Listed) -> None:
+        is_sure = sighting.mac not in machine.unsure or sighting.mac in listed.macs
+        if stage in DHCP and sighting.from_nowhere and is_sure:
+            self._asked[machine.id] = self._clock()
 
     def _recognise(self, sighting: Sighting, step: Step, *, vouched: bool, listed: Listed) -> Machine:
         seen = recognise(sighting, step, self.snapshot, uuid4(), vouched=vouched, listed=listed)

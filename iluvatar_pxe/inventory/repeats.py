@@ -46,11 +46,12 @@ class Repeats:
         if last is None or last.vouched != vouched or last.sighting != sighting:
             return None
         if (last.era, last.listed) == (self._era_of(snapshot), listed.macs):
-            return last.machine if snapshot.by_id.get(last.machine.id) is last.machine else None
+            machine = snapshot.machine_with_id(last.machine.id)
+            return machine if machine and machine.is_as(last.machine) else None
         machine = snapshot.machine(sighting.mac, listed.macs)
-        if machine is not last.machine or (vouched and not _is_alone(machine, sighting, snapshot, listed)):
+        if machine is None or not machine.is_as(last.machine):
             return None
-        return machine
+        return None if vouched and not _is_alone(machine, sighting, snapshot, listed) else machine
 
     def keep(
         self,

@@ -99,6 +99,11 @@ class Sandbox:
         """Take in a sighting."""
         return self._see(sighting, Step(stage, wall_clock()), vouched=vouched, listed=listed)
 
+    def hear(self, machine_id: UUID, sighting: Sighting, stage: Stage, listed: Listed) -> Machine:
+        """Take in a sighting."""
+        del machine_id
+        return self.touch(sighting, stage, listed=listed)
+
     def note(self, machine_id: UUID, happening: Happening, detail: str, cause: str = "") -> None:
         """Nothing is recorded of what is played."""
 

@@ -1,5 +1,6 @@
-"""What is recorded is the same as if nobody remembered what was recorded within the last second."""
+"""What is recorded is the same as if nobody remembered what was recorded before."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -19,9 +20,11 @@ from iluvatar_pxe.fleet.parse import parse_fleet
 from iluvatar_pxe.inventory import inventory as inventory_module
 from iluvatar_pxe.inventory import memory
 from iluvatar_pxe.inventory.inventory import Inventory
+from iluvatar_pxe.inventory.repeats import FRESH
 from iluvatar_pxe.machines.boots import Stage
 from iluvatar_pxe.machines.model import Machine
 from iluvatar_pxe.machines.sighting import Firmware, Sighting
+from iluvatar_pxe.provisioning import lately
 from iluvatar_pxe.provisioning.booter import Booter
 from iluvatar_pxe.values import replace
 
@@ -83,8 +86,8 @@ class Side:
         return sorted(machines, key=lambda one: one.macs), events, asked
 
 
-def booter_in(directory: Path) -> Booter:
-    inventory = Inventory(f"sqlite:///{directory}/inventory.db")
+def booter_in(directory: Path, clock: Callable[[], float] = time.monotonic) -> Booter:
+    inventory = Inventory(f"sqlite:///{directory}/inventory.db", clock)
     return booters_of(HOLDING, inventory, AssetStore(directory), lambda _: None).real
 
 
@@ -97,8 +100,10 @@ CHANGES: st.SearchStrategy[Callable[[Side], None]] = st.one_of(
 STEPS = st.tuples(st.sampled_from(DISCOVERS), CHANGES)
 
 
-@given(st.lists(STEPS, max_size=8))
-def test_what_is_known_and_said_is_the_same(steps: Sequence[tuple[Sighting, Callable[[Side], None]]]) -> None:
+@given(st.lists(STEPS, max_size=8), st.sampled_from([FRESH, timedelta(0)]))
+def test_what_is_known_and_said_is_the_same(
+    steps: Sequence[tuple[Sighting, Callable[[Side], None]]], fresh: timedelta
+) -> None:
     now = memory.wall_clock()
 
     def told(*, forgets: bool) -> object:
@@ -113,6 +118,8 @@ def test_what_is_known_and_said_is_the_same(steps: Sequence[tuple[Sighting, Call
 
     with pytest.MonkeyPatch.context() as clock:
         clock.setattr(memory, "wall_clock", lambda: now)
+        for module in (lately, memory):
+            clock.setattr(module, "FRESH", fresh)
         assert told(forgets=False) == told(forgets=True)
 
 
@@ -136,6 +143,24 @@ def test_what_repeats_itself_at_once_is_not_taken_in_again(
     for _ in range(5):
         ask()
     assert not taken
+
+
+def test_what_repeats_itself_later_is_only_heard_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now = [0.0]
+    booter = booter_in(tmp_path, lambda: now[0])
+    served(booter)
+    ask = served(booter)
+    for module in (lately, memory):
+        monkeypatch.setattr(module, "FRESH", timedelta(0))
+    monkeypatch.setattr(Inventory, "touch", None)
+    monkeypatch.setattr(Inventory, "observe", None)
+    for _ in range(2):
+        now[0] += 100
+        machine = ask()
+        assert machine is booter.inventory.snapshot.machine(MAC)
+        assert booter.inventory.asked_within(machine.id, 1)
 
 
 def served(booter: Booter) -> Callable[[], Machine]:
