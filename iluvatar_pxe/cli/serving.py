@@ -22,6 +22,7 @@ from iluvatar_pxe.cli.tables import say, table, terminal_width
 from iluvatar_pxe.errors import LoginError
 from iluvatar_pxe.gitops.secrets.first_keys import FirstKeys
 from iluvatar_pxe.host.console import is_shown_once
+from iluvatar_pxe.host.garbage import suspend_garbage
 from iluvatar_pxe.host.interfaces import Interface
 from iluvatar_pxe.log import configure_logging, is_console
 from iluvatar_pxe.servers.listeners import sockets_of
@@ -50,6 +51,7 @@ def run_daemon(config: Path | None) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     allow_descriptors()
     forbid_core_dumps()
+    suspend_garbage()
     asyncio.run(_serve(settings))
 
 
