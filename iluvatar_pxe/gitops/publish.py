@@ -15,7 +15,10 @@ async def publish(origin: Origin, draw: Draw, known: Revision | None = None) -> 
     repository = origin.repository
 
     async def read(_lost: int) -> Revision:
-        return await read_revision(repository, await origin.newest(), known)
+        newest = await origin.newest()
+        return (
+            known if known and known.commit.id == newest else await read_revision(repository, newest, known)
+        )
 
     async def push(base: Revision, changes: Changes) -> Revision:
         await origin.push(base.commit.id, await repository.draft(base.commit.id, changes))

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import sys
-from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
@@ -177,7 +176,7 @@ async def _configure(path: Path, traits: _Traits) -> None:
     ):  # before git reads what a loss of power has left of it
         await asyncio.to_thread(_write, path, traits)
     repository = Repository(Git(path), traits.branch)
-    if await _asked(repository.git, "symbolic-ref", "--quiet", "HEAD") != [repository.ref]:
+    if not await asyncio.to_thread(_says, path / "HEAD", f"ref: {repository.ref}\n"):
         await repository.git.run("symbolic-ref", "HEAD", repository.ref)
     if _CONFIGURATION not in await _asked(repository.git, "config", "--get-all", "include.path"):
         await repository.git.run("config", "--add", "include.path", _CONFIGURATION)
@@ -202,7 +201,13 @@ def _write(path: Path, traits: _Traits) -> None:
 
 def _keep(path: Path, text: str, mode: int) -> None:
     """Write a file that is not so already: a start with a full disk is one, too."""
-    with suppress(FileNotFoundError):
-        if path.read_bytes() == text.encode() and path.stat().st_mode & 0o777 == mode:
-            return
-    write_file(path, text.encode(), mode)
+    if not _says(path, text) or path.stat().st_mode & 0o777 != mode:
+        write_file(path, text.encode(), mode)
+
+
+def _says(path: Path, text: str) -> bool:
+    """Say whether a file holds this text."""
+    try:
+        return path.read_bytes() == text.encode()
+    except FileNotFoundError:
+        return False
