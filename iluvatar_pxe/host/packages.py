@@ -12,11 +12,13 @@ def installed_versions(names: Collection[str], status: Path = STATUS) -> Mapping
         text = status.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
-    return {name: version for name, version in _installed(text) if name in names}
+    return dict(_installed(text, names))
 
 
-def _installed(text: str) -> Iterator[tuple[str, str]]:
+def _installed(text: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
     for paragraph in text.split("\n\n"):
+        if paragraph.partition("\n")[0].removeprefix("Package: ") not in names:
+            continue  # most of a thousand
         fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line)
         if fields.get("Status", "").endswith(" ok installed") and "Version" in fields:
             yield fields["Package"], fields["Version"]
