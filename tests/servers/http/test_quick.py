@@ -301,7 +301,7 @@ def test_with_tls_it_is_aiohttps(served: Web) -> None:
 
 
 def test_answers_keep_a_connection_open_and_its_end_is_counted_from_the_last(tmp_path: Path) -> None:
-    with web(tmp_path, FLEET, idle=0.5) as running, running.connect() as sock:
+    with web(tmp_path, FLEET, idle=2.0) as running, running.connect() as sock:
         ends = []
         for _ in range(2):
             sock.sendall(asking(FIRST))
