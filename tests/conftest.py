@@ -7,6 +7,7 @@ import ast
 import faulthandler
 import gc
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -22,6 +23,9 @@ ENDING_SECONDS = 120
 """A process of several that has not ended so long after its last test says where it stands, and is ended."""
 
 os.environ.pop("INVOCATION_ID", None)  # whoever runs the tests may be a service; what they start is none
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # ignored in a shell's background, and by what starts from there
 
 # Other workers need the processor, too: a slow example is no fault.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

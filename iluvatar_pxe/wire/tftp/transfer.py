@@ -67,6 +67,17 @@ _LONGEST_PREPARED = 128 * 1024
 _NOTHING = memoryview(b"")
 
 
+def _read_size(terms: Terms) -> int:
+    """Return how many octets are read at once: a window, where that is neither so short that it costs nor long.
+
+    A client that is alone waits while more is read: with windowsize 16, a fifth of the time.
+    """
+    window = terms.windowsize * terms.blksize
+    if terms.windowsize == 1:
+        return LOCK_STEP_READ_SIZE
+    return window if LOCK_STEP_READ_SIZE <= window < READ_SIZE else READ_SIZE
+
+
 class Outcome(StrEnum):
     """How a read request ended."""
 
@@ -108,8 +119,7 @@ class ReadTransfer:
         self._blksize = terms.blksize
         self._windowsize = terms.windowsize
         self._window_size = terms.windowsize * self.segment
-        read_size = READ_SIZE if terms.windowsize > 1 else LOCK_STEP_READ_SIZE
-        self._read_at_once = min(max(1, read_size // terms.blksize), _MOST_READ)  # blocks
+        self._read_at_once = min(max(1, _read_size(terms) // terms.blksize), _MOST_READ)  # blocks
         is_short = terms.windowsize * terms.blksize <= _LONGEST_PREPARED
         self._read_ahead = max(self._read_at_once, terms.windowsize if is_short else 0)  # blocks
         self._first_wait = terms.timeout or FIRST_TIMEOUT

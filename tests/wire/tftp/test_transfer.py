@@ -33,12 +33,26 @@ def test_nothing_is_read_ahead_for_a_client_that_never_answered(
     assert transfer.wanted() == (expected[1], LOCK_STEP_READ_SIZE // terms.blksize * terms.blksize)
 
 
-def test_nothing_is_read_before_the_options_are_acknowledged() -> None:
-    transfer = ReadTransfer(1 << 20, Terms(accepted=(("windowsize", "64"),), windowsize=64))
+@pytest.mark.parametrize(
+    ("blksize", "windowsize", "blocks"),
+    [
+        (1024, 1, 16),
+        (1428, 8, 45),
+        (1428, 11, 45),
+        (1428, 12, 12),
+        (1428, 16, 16),
+        (1428, 64, 45),
+        (512, 64, 64),
+    ],
+)
+def test_nothing_is_read_before_the_options_are_acknowledged_then_a_window_of_middle_length_as_a_whole(
+    blksize: int, windowsize: int, blocks: int
+) -> None:
+    transfer = ReadTransfer(1 << 20, Terms(blksize, windowsize, accepted=OPTIONS))
     transfer.datagrams_to_send(0)
     assert transfer.wanted() is None
     transfer.receive(encode(Ack(0)))
-    assert transfer.wanted() == (0, READ_SIZE)
+    assert transfer.wanted() == (0, blocks * blksize)
 
 
 class Served:
