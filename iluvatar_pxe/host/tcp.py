@@ -1,6 +1,8 @@
 """TCP sockets of servers."""
 
+import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address
 
@@ -25,3 +27,15 @@ def bind_tcp(address: IPv4Address, port: int, remedy: str) -> socket.socket:
             raise ServerError(text) from error
         undo.pop_all()
     return sock
+
+
+async def server_on(
+    sock: socket.socket, connect: Callable[[], asyncio.Protocol], backlog: int
+) -> asyncio.Server:
+    """Return a server that accepts nothing before its ``start_serving``.
+
+    Nothing is waited for here. So whoever keeps it can close it, if its start is cancelled: asyncio would go on
+    watching a socket that was closed by others, and take the next one with the same number for it.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(connect, sock=sock, backlog=backlog, start_serving=False)

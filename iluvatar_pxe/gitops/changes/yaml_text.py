@@ -2,10 +2,8 @@
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ruamel.yaml import YAML
+from types import ModuleType
+from typing import Any
 
 _WIDE = 4096
 """Columns: nothing is folded."""
@@ -13,40 +11,38 @@ _WIDE = 4096
 
 def quoted(text: str) -> str:
     """Return a text that is written in double quotes."""
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString  # noqa: PLC0415 - see above
-
-    in_quotes: str = DoubleQuotedScalarString(text)
+    in_quotes: str = _library().scalarstring.DoubleQuotedScalarString(text)
     return in_quotes
 
 
 def loaded(text: str) -> Any:
     """Return a file as it can be edited and dumped again, comments kept; raises ValueError."""
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - see above
-
     try:
-        return _yaml().load(text)
-    except YAMLError as error:
+        return _editor().load(text)
+    except _library().YAMLError as error:
         raise ValueError(str(error)) from error
 
 
 def dumped(document: Mapping[str, Any]) -> str:
     """Return a file's text; one that was loaded keeps its comments. Raises ValueError."""
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - see above
-
-    writer = _yaml()
+    writer = _editor()
     writer.indent(mapping=2, sequence=4, offset=2)
     written = io.StringIO()
     try:
         writer.dump(document, written)
-    except YAMLError as error:
+    except _library().YAMLError as error:
         raise ValueError(str(error)) from error
     return written.getvalue()
 
 
-def _yaml() -> "YAML":
-    from ruamel.yaml import YAML  # noqa: PLC0415 - see above
+def _editor() -> Any:
+    editor = _library().YAML()
+    editor.preserve_quotes = True
+    editor.width = _WIDE
+    return editor
 
-    writer = YAML()
-    writer.preserve_quotes = True
-    writer.width = _WIDE
-    return writer
+
+def _library() -> ModuleType:
+    from ruamel import yaml  # noqa: PLC0415 - see above
+
+    return yaml

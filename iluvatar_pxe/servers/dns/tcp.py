@@ -3,7 +3,7 @@
 import asyncio
 from ipaddress import IPv4Address
 
-from iluvatar_pxe.host.tcp import bind_tcp
+from iluvatar_pxe.host.tcp import bind_tcp, server_on
 from iluvatar_pxe.servers.allowed import Allowed
 from iluvatar_pxe.servers.connection_pool import ConnectionPool
 from iluvatar_pxe.servers.dns.connection import Connection
@@ -26,10 +26,7 @@ class TcpListener:
 
     async def start(self) -> None:
         """Accept connections."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._connect, sock=self._socket, backlog=_BACKLOG, start_serving=False
-        )
+        self._server = await server_on(self._socket, self._connect, _BACKLOG)
         await self._server.start_serving()
 
     def close(self) -> None:

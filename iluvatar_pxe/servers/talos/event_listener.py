@@ -5,7 +5,7 @@ from functools import partial
 from ipaddress import IPv4Address
 
 from iluvatar_pxe.bounded import Recent
-from iluvatar_pxe.host.tcp import bind_tcp
+from iluvatar_pxe.host.tcp import bind_tcp, server_on
 from iluvatar_pxe.layers.arda.events import Event, TakeEvent
 from iluvatar_pxe.servers.connection_pool import Pooled
 from iluvatar_pxe.servers.talos.late_sink import Arrival, LateSink
@@ -48,10 +48,7 @@ class EventListener:
     async def start(self) -> None:
         """Accept connections."""
         if self._server is None:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                self._connect, sock=self._socket, backlog=_BACKLOG, start_serving=False
-            )
+            self._server = await server_on(self._socket, self._connect, _BACKLOG)
             await self._server.start_serving()
 
     def close(self) -> None:

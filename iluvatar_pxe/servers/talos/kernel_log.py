@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 from iluvatar_pxe.bounded import Recent
 from iluvatar_pxe.errors import ServerError, WireError
-from iluvatar_pxe.host.tcp import bind_tcp
+from iluvatar_pxe.host.tcp import bind_tcp, server_on
 from iluvatar_pxe.host.udp import Peer, UdpSocket
 from iluvatar_pxe.layers.arda.kernel_log import LONGEST, Boot, KernelLogLine, read_line
 from iluvatar_pxe.ratelimit import complain
@@ -78,10 +78,7 @@ class KernelLogListener:
         """Take lines in."""
         if self._server is None:
             self._datagrams.start(self._receive)
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                self._connect, sock=self._socket, backlog=_BACKLOG, start_serving=False
-            )
+            self._server = await server_on(self._socket, self._connect, _BACKLOG)
             await self._server.start_serving()
 
     def close(self) -> None:
